@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Takes the programs out of README.md, builds and runs each as its reader would, and compares what it prints with what
+README.md says that it prints.
+
+test-readme.py README.md LANGUAGE...: LANGUAGE is c, python, js or vala. Where the library is says the environment.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+
+BLOCK = re.compile(r'^```(?P<language>\w+)\n(?P<text>.*?)^```$', re.MULTILINE | re.DOTALL)
+
+
+def run(*command):
+    """What the command prints; its messages go where ours go."""
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def run_c(path):
+    program = path + '.exe'
+    flags = shlex.split(run('pkg-config', '--cflags', '--libs', 'tbuf-1'))
+    run(*shlex.split(os.environ.get('CC', 'cc')), '-Wall', '-Wextra', '-Werror', '-o', program, path, *flags)
+    return run(program)
+
+
+def run_python(path):
+    return run(os.environ.get('PYTHON', 'python3'), path)
+
+
+def run_js(path):
+    return run('gjs', '-m', path)
+
+
+def run_vala(path):
+    program = path + '.exe'
+    # Options that an uninstalled library needs and an installed one does not.
+    where = shlex.split(os.environ.get('TBUF_VALAFLAGS', ''))
+    run('valac', '--quiet', '--fatal-warnings', *where, '--pkg', 'tbuf-1', '-o', program, path)
+    return run(program)
+
+
+LANGUAGES = {
+    'c': ('c', run_c),
+    'python': ('py', run_python),
+    'js': ('js', run_js),
+    'vala': ('vala', run_vala),
+}
+
+
+def main(readme, languages):
+    with open(readme, encoding='utf-8') as file:
+        blocks = [(match['language'], match['text']) for match in BLOCK.finditer(file.read())]
+    (expected,) = [text for language, text in blocks if language == 'text']
+
+    print(f'1..{len(languages)}')
+    for number, language in enumerate(languages, 1):
+        (program,) = [text for its_language, text in blocks if its_language == language]
+        extension, run_language = LANGUAGES[language]
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, f'program.{extension}')
+            with open(path, 'w', encoding='utf-8') as file:
+                file.write(program)
+            try:
+                printed = run_language(path)
+            except (OSError, subprocess.CalledProcessError) as error:
+                printed = str(error)
+        ok = printed == expected
+        if not ok:
+            for line in f'expected:\n{expected}got:\n{printed}'.splitlines():
+                print('#', line)
+        print('ok' if ok else 'not ok', number, f'/readme/{language}/prints-what-it-says', flush=True)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1], sys.argv[2:]))
