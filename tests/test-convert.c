@@ -149,6 +149,15 @@ write_value (gpointer     item,
     }
 }
 
+/* valgrind converts a 64-bit integer to float by way of double, and so rounds twice. */
+static gboolean
+machine_rounds_twice (void)
+{
+  volatile gint64 wide = G_GINT64_CONSTANT (0x1000001000000001);
+
+  return (float) wide != 0x1.000002p60f;
+}
+
 /* Values at which conversions go wrong, in each dtype that can hold them, and some that are nothing special. */
 static gsize
 make_items (guint8    *items,
@@ -175,6 +184,8 @@ make_items (guint8    *items,
     {
       Value value = { 'i', .i = ints[i], .im = 0 };
 
+      if (machine_rounds_twice () && (ints[i] < -(G_GINT64_CONSTANT (1) << 53) || ints[i] > G_GINT64_CONSTANT (1) << 53))
+        continue;
       write_value (items + n++ * info->size, dtype, &value);
     }
   for (guint i = 0; i < G_N_ELEMENTS (doubles); i++)
