@@ -20,13 +20,64 @@ typedef struct
   guint64        alignment;
 } TbufArray;
 
-const TbufArray *tbuf_layout_find_array     (TbufLayout  *self,
-                                             const char  *name);
-gboolean         tbuf_layout_find_phase     (TbufLayout  *self,
-                                             const char  *name,
-                                             guint       *index);
-const char      *tbuf_layout_get_phase_name (TbufLayout  *self,
-                                             guint        index);  /* NULL past the last */
-guint            tbuf_layout_get_n_phases   (TbufLayout  *self);
+typedef enum
+{
+  TBUF_LAYOUT_BUILDING,
+  TBUF_LAYOUT_PLANNING,  /* a thread looks for offsets; nothing may change meanwhile */
+  TBUF_LAYOUT_PLANNED    /* nothing changes any more */
+} TbufLayoutState;
+
+struct _TbufLayout
+{
+  GObject          parent_instance;
+
+  GMutex           mutex;          /* guards all that follows until the layout is planned */
+  TbufLayoutState  state;
+  GPtrArray       *phases;         /* of names */
+  GHashTable      *phase_indices;  /* by name, which belongs to phases */
+  GPtrArray       *arrays;         /* of TbufArray, as they were added */
+  GHashTable      *array_indices;  /* by name, which belongs to the array */
+  guint64          size;
+  guint64          lower_bound;
+  guint64          unshared_size;
+};
+
+struct _TbufLayoutClass
+{
+  GObjectClass parent_class;
+};
+
+/* For who has a planned layout. */
+const TbufArray *tbuf_layout_find_array     (TbufLayout       *self,
+                                             const char       *name);
+gboolean         tbuf_layout_find_phase     (TbufLayout       *self,
+                                             const char       *name,
+                                             guint            *index);
+const char      *tbuf_layout_get_phase_name (TbufLayout       *self,
+                                             guint             index);  /* NULL past the last */
+guint            tbuf_layout_get_n_phases   (TbufLayout       *self);
+
+/* The stored form: the same bytes on every machine. */
+GBytes          *tbuf_layout_to_bytes       (TbufLayout       *self);
+TbufLayout      *tbuf_layout_new_from_bytes (GBytes           *bytes,
+                                             GError          **error);
+
+/* For who holds the mutex, or has the layout alone. */
+gboolean         tbuf_layout_append_phase   (TbufLayout       *self,
+                                             const char       *name,
+                                             GError          **error);
+gboolean         tbuf_layout_append_array   (TbufLayout       *self,
+                                             const TbufArray  *array,
+                                             GError          **error);
+gboolean         tbuf_layout_realign_array  (TbufLayout       *self,
+                                             TbufArray        *array,
+                                             guint64           alignment,
+                                             GError          **error);
+void             tbuf_layout_get_lifetime   (TbufLayout       *self,
+                                             const TbufArray  *array,
+                                             guint64          *lower,
+                                             guint64          *upper);
+
+char            *tbuf_array_describe_shape  (const TbufArray  *self);
 
 G_END_DECLS

@@ -40,6 +40,12 @@ gboolean  tbuf_plan_solve           (TbufPlan              *self,
                                      GCancellable          *cancellable,
                                      GError               **error);
 
+gboolean  tbuf_plan_measure_lower_bound
+                                    (const TbufPlanBuffer  *buffers,
+                                     guint                  n_buffers,
+                                     guint64               *lower_bound,
+                                     GError               **error);
+
 /* The greedy search. */
 gboolean  tbuf_plan_search_greedily (TbufPlanBuffer        *buffers,
                                      guint                  n_buffers,

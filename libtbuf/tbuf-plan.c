@@ -54,12 +54,23 @@ compare_lifetimes (gconstpointer a,
   return (index_a > index_b) - (index_a < index_b);
 }
 
-/* The greatest sum of live sizes: no plan can be lower. */
-static gboolean
-measure_lower_bound (const TbufPlanBuffer  *buffers,
-                     guint                  n_buffers,
-                     guint64               *lower_bound,
-                     GError               **error)
+/*< private >
+ * tbuf_plan_measure_lower_bound:
+ * @buffers: (array length=n_buffers): buffers, whose offsets do not matter
+ * @n_buffers: how many
+ * @lower_bound: (out): the bound
+ * @error: return location for an error
+ *
+ * Measures the greatest sum of the sizes of buffers that live at the same
+ * time: no plan can be lower.
+ *
+ * Returns: whether the sum can be expressed; if not, the error is TBUF_ERROR_RANGE
+ */
+gboolean
+tbuf_plan_measure_lower_bound (const TbufPlanBuffer  *buffers,
+                               guint                  n_buffers,
+                               guint64               *lower_bound,
+                               GError               **error)
 {
   g_autoptr (GArray) events = g_array_sized_new (FALSE, FALSE, sizeof (Event), n_buffers);
   guint64 live = 0, greatest = 0;
@@ -254,7 +265,7 @@ tbuf_plan_solve (TbufPlan      *self,
   if (g_cancellable_set_error_if_cancelled (cancellable, error))
     return FALSE;
 
-  if (!measure_lower_bound (buffers, n_buffers, &lower_bound, error))
+  if (!tbuf_plan_measure_lower_bound (buffers, n_buffers, &lower_bound, error))
     return FALSE;
 
   for (guint i = 0; i < n_buffers; i++)
@@ -277,7 +288,7 @@ tbuf_plan_solve (TbufPlan      *self,
           part_end = MAX (part_end, solved[order[next]].upper);
         }
 
-      if (!measure_lower_bound ((TbufPlanBuffer *) (gpointer) part->data, part->len, &part_bound, error))
+      if (!tbuf_plan_measure_lower_bound ((TbufPlanBuffer *) (gpointer) part->data, part->len, &part_bound, error))
         return FALSE;
 
       /* To be lower than a part that is done already would gain nothing. */
