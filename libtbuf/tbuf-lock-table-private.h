@@ -1,24 +1,184 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "tbuf-format-private.h"
+#include "tbuf-participant-private.h"
 #include "tbuf-region.h"
 
 G_BEGIN_DECLS
 
-/* What one object holds. Only read or written under the guard of its table. */
+typedef enum
+{
+  TBUF_RECORD_FREE,
+  TBUF_RECORD_WAITING,   /* its owner sleeps */
+  TBUF_RECORD_POKED,     /* its owner is to look again */
+  TBUF_RECORD_GRANTED,   /* handed over to its owner, who has not seen it yet */
+  TBUF_RECORD_HELD,
+  TBUF_RECORD_POISON,    /* an exclusive owner died here */
+} TbufRecordState;
+
+typedef enum
+{
+  TBUF_RECORD_ENTITLED = 1 << 0,  /* has waited long enough: nobody may overtake it any more */
+  TBUF_RECORD_RECOVERS = 1 << 1,  /* takes poisoned ranges, and clears them when it is unlocked */
+  TBUF_RECORD_NO_DATA  = 1 << 2,  /* writes no data: passes over poison, and leaves none */
+} TbufRecordFlags;
+
+/* What is asked for. An empty range is 0 to 0: it meets nothing. */
 typedef struct
 {
-  guint32 record;   /* index + 1 of its record, 0: holds nothing */
-  guint32 mode;     /* TbufLockMode */
-  guint32 count;    /* of shared holds */
-  guint32 gen;      /* of the participant when it was taken: another one since a fork */
-  guint64 owner;    /* the token of the thread that took it */
+  guint64 start;
+  guint64 end;
+  guint32 mode;    /* TbufLockMode */
+  guint32 flags;   /* TbufRecordFlags */
+} TbufClaim;
+
+/* What one object holds. Read and written under the guard only. */
+typedef struct
+{
+  guint32 record;      /* its record's index + 1; 0: holds nothing */
+  guint32 mode;        /* TbufLockMode */
+  guint32 count;       /* of shared holds */
+  guint32 attachment;  /* the table's at that time; another one since a fork */
+  guint64 owner;       /* the thread that took it */
 } TbufHold;
+
+/* What stands in the way of a claim: the first of it, for messages, and all of
+ * the participants that are to be asked whether they live. */
+typedef struct
+{
+  guint32  ids[16];
+  guint    n_ids;
+  gboolean found;
+  gboolean is_poison;
+  guint32  pid;
+  guint32  mode;
+  guint64  start;
+  guint64  end;
+} TbufObstacle;
+
+typedef enum
+{
+  TBUF_VERDICT_FREE,
+  TBUF_VERDICT_WAIT,
+  TBUF_VERDICT_ABANDONED,
+} TbufVerdict;
 
 /* One process's handle on the lock table of one mapping. */
 typedef struct
 {
-  guint8 *base;
+  TbufWords       *words;
+  TbufSlot        *slots;
+  TbufRecord      *records;
+  guint64         *starts;
+  guint64         *ends;
+  TbufParticipant  participant;
+  int              fd;            /* (unowned) to attach anew after a fork */
+  guint32          attachment;    /* counts attachments */
+  guint            stripe_shift;
+  int              closed;        /* atomic */
 } TbufLockTable;
+
+typedef enum
+{
+  TBUF_GUARD_ENTERED,
+  TBUF_GUARD_TIMED_OUT,
+  TBUF_GUARD_BROKEN,
+} TbufGuardResult;
+
+
+/* tbuf-guard.c */
+TbufGuardResult  tbuf_guard_wait                (TbufLockTable    *self,
+                                                 gint64            timeout_us);
+
+/* Waits for at most timeout_us; -1: without limit. */
+static inline TbufGuardResult
+tbuf_guard_enter (TbufLockTable *self,
+                  gint64         timeout_us)
+{
+  TbufWords *words = self->words;
+  guint32 nobody = 0;
+
+  /* Who finds the table dirty goes the long way round before it takes the guard. */
+  if (G_LIKELY (self->participant.id != 0 && __atomic_load_n (&words->dirty, __ATOMIC_RELAXED) == 0 &&
+                __atomic_compare_exchange_n (&words->guard, &nobody, self->participant.id, FALSE,
+                                             __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)))
+    {
+      __atomic_store_n (&words->table_sequence, words->table_sequence | 1, __ATOMIC_RELAXED);
+      __atomic_thread_fence (__ATOMIC_RELEASE);
+      return TBUF_GUARD_ENTERED;
+    }
+
+  return tbuf_guard_wait (self, timeout_us);
+}
+
+static inline void
+tbuf_guard_leave (TbufLockTable *self)
+{
+  TbufWords *words = self->words;
+
+  __atomic_store_n (&words->table_sequence, (words->table_sequence | 1) + 1, __ATOMIC_RELEASE);
+  __atomic_store_n (&words->guard, 0, __ATOMIC_RELEASE);
+}
+
+/* tbuf-lock-table.c: all of these are called with the guard held */
+TbufVerdict      tbuf_lock_table_examine        (TbufLockTable    *self,
+                                                 const TbufClaim  *claim,
+                                                 guint32           own_index,
+                                                 TbufObstacle     *obstacle);
+gboolean         tbuf_lock_table_has_room       (TbufLockTable    *self,
+                                                 const TbufClaim  *claim,
+                                                 gboolean          to_wait);
+guint32          tbuf_lock_table_add            (TbufLockTable    *self,
+                                                 const TbufClaim  *claim,
+                                                 TbufRecordState   state,
+                                                 guint64           owner);
+void             tbuf_lock_table_hold           (TbufLockTable    *self,
+                                                 guint32           index);
+void             tbuf_lock_table_release        (TbufLockTable    *self,
+                                                 guint32           index);
+void             tbuf_lock_table_abandon        (TbufLockTable    *self,
+                                                 guint32           index);
+void             tbuf_lock_table_clear_poison   (TbufLockTable    *self,
+                                                 guint64           start,
+                                                 guint64           end);
+gboolean         tbuf_lock_table_has_poison     (TbufLockTable    *self,
+                                                 guint64           start,
+                                                 guint64           end);
+void             tbuf_lock_table_reap           (TbufLockTable    *self,
+                                                 guint32           id);
+void             tbuf_lock_table_rebuild        (TbufLockTable    *self);
+gboolean         tbuf_lock_table_would_deadlock (TbufLockTable    *self,
+                                                 const TbufClaim  *claim,
+                                                 guint32           own_index,
+                                                 guint64           owner);
+void             tbuf_lock_table_poke_own       (TbufLockTable    *self);
+void             tbuf_lock_table_announce       (TbufLockTable    *self,
+                                                 guint64           start,
+                                                 guint64           end);
+
+/* tbuf-lock.c: what a caller does; takes the guard itself */
+gboolean         tbuf_lock_acquire              (TbufLockTable    *self,
+                                                 TbufHold         *hold,
+                                                 const TbufClaim  *claim,
+                                                 gint64            timeout_us,
+                                                 GCancellable     *cancellable,
+                                                 GError          **error);
+gboolean         tbuf_lock_release              (TbufLockTable    *self,
+                                                 TbufHold         *hold,
+                                                 const TbufClaim  *claim,
+                                                 GError          **error);
+void             tbuf_lock_abandon              (TbufLockTable    *self,
+                                                 TbufHold         *hold);
+TbufLockState    tbuf_lock_get_state            (TbufLockTable    *self,
+                                                 const TbufClaim  *claim);
+TbufLockMode     tbuf_lock_get_held_mode        (TbufLockTable    *self,
+                                                 const TbufHold   *hold);
+gboolean         tbuf_lock_has_poison           (TbufLockTable    *self,
+                                                 const TbufClaim  *claim);
+gboolean         tbuf_lock_enter_table          (TbufLockTable    *self,
+                                                 GError          **error);
+gboolean         tbuf_lock_attach               (TbufLockTable    *self,
+                                                 GError          **error);
 
 G_END_DECLS
