@@ -12,6 +12,7 @@ G_BEGIN_DECLS
  * of it does. It is no GObject, so that a GBytes that holds it never ties a
  * language's wrapper of the arena into a cycle. */
 typedef struct _TbufMapping TbufMapping;
+typedef struct _TbufWatcher TbufWatcher;
 
 struct _TbufMapping
 {
@@ -26,14 +27,26 @@ struct _TbufMapping
   guint8         *base;       /* of the whole mapping: control region, then data */
   gsize           map_size;
   TbufLockTable   table;      /* this process's handle on the locks in the control region */
-
-  /* Changes. */
-  int             closed;     /* atomic */
+  TbufWatcher    *watcher;    /* (owned) */
 };
 
-TbufMapping *tbuf_mapping_ref        (TbufMapping  *self);
-void         tbuf_mapping_unref      (TbufMapping  *self);
-guint        tbuf_mapping_get_phase  (TbufMapping  *self);  /* an index into the layout's phases */
-gboolean     tbuf_mapping_is_closed  (TbufMapping  *self);
+TbufMapping *tbuf_mapping_create     (const char      *name,
+                                      guint64          size,
+                                      TbufLayout      *layout,
+                                      TbufArenaFlags   flags,
+                                      GError         **error);
+TbufMapping *tbuf_mapping_open       (const char      *name,
+                                      TbufArenaFlags   flags,
+                                      GError         **error);
+TbufMapping *tbuf_mapping_open_fd    (int              fd,
+                                      TbufArenaFlags   flags,
+                                      GError         **error);
+TbufMapping *tbuf_mapping_ref        (TbufMapping     *self);
+void         tbuf_mapping_unref      (TbufMapping     *self);
+guint        tbuf_mapping_get_phase  (TbufMapping     *self);  /* an index into the layout's phases */
+void         tbuf_mapping_set_phase  (TbufMapping     *self,
+                                      guint            phase); /* the caller has the whole of it locked */
+void         tbuf_mapping_close      (TbufMapping     *self);
+gboolean     tbuf_mapping_is_closed  (TbufMapping     *self);
 
 G_END_DECLS

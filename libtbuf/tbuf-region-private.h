@@ -3,10 +3,9 @@
 
 #include "tbuf-mapping-private.h"
 #include "tbuf-region.h"
+#include "tbuf-watcher-private.h"
 
 G_BEGIN_DECLS
-
-typedef struct _TbufWatch TbufWatch;
 
 struct _TbufRegion
 {
@@ -17,7 +16,7 @@ struct _TbufRegion
   guint64       offset;   /* of the first byte of the hull, from the start of the data */
   guint64       n_bytes;
   GMainContext *context;  /* (owned) where signals arrive */
-  TbufHold      hold;     /* this object's lock; guarded by the table's guard */
+  TbufHold      hold;     /* this object's lock */
   TbufWatch    *watch;    /* (owned) NULL while nobody watches */
 };
 
@@ -29,6 +28,7 @@ struct _TbufRegionClass
   gboolean (*check_live) (TbufRegion *self, GError **error);
 };
 
+gboolean tbuf_region_is_region     (gpointer      instance);
 void     tbuf_region_set_range     (TbufRegion   *self,
                                     TbufArena    *arena,
                                     TbufMapping  *mapping,
@@ -36,5 +36,37 @@ void     tbuf_region_set_range     (TbufRegion   *self,
                                     guint64       n_bytes);
 gboolean tbuf_region_check_usable  (TbufRegion   *self,
                                     GError      **error);
+gboolean tbuf_region_check_live    (TbufRegion   *self,
+                                    GError      **error);
+void     tbuf_region_emit_locked   (TbufRegion   *self,
+                                    guint64       offset,
+                                    guint64       n_bytes,
+                                    TbufLockMode  mode,
+                                    int           pid);
+void     tbuf_region_emit_unlocked (TbufRegion   *self,
+                                    guint64       offset,
+                                    guint64       n_bytes,
+                                    TbufLockMode  mode);
+void     tbuf_region_emit_owner_died (TbufRegion *self,
+                                      guint64     offset,
+                                      guint64     n_bytes,
+                                      int         pid);
+
+/* An empty region's is 0 to 0, which meets nothing. */
+static inline TbufClaim
+tbuf_region_get_claim (TbufRegion      *self,
+                       TbufLockMode     mode,
+                       TbufRecordFlags  flags)
+{
+  TbufClaim claim = { .mode = mode, .flags = flags };
+
+  if (self->n_bytes > 0)
+    {
+      claim.start = self->offset;
+      claim.end = self->offset + self->n_bytes;
+    }
+
+  return claim;
+}
 
 G_END_DECLS

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "tbuf-mapping-private.h"
+
+G_BEGIN_DECLS
+
+gboolean tbuf_phase_enter (TbufMapping   *mapping,
+                           TbufHold      *hold,
+                           guint          phase,
+                           gint64         timeout_us,
+                           GCancellable  *cancellable,
+                           GError       **error);
+
+G_END_DECLS

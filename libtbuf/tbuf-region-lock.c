@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "tbuf-region-private.h"
+
+#include "tbuf-error.h"
+
+/* The locks of a region; how they work is in tbuf-lock-table.c. */
+
+/* What every request for a lock asks first. */
+static gboolean
+check_lockable (TbufRegion  *self,
+                GError     **error)
+{
+  if (!tbuf_region_check_usable (self, error))
+    return FALSE;
+
+  if (G_UNLIKELY (self->mapping->read_only))
+    {
+      g_set_error_literal (error, TBUF_ERROR, TBUF_ERROR_READ_ONLY,
+                           "A read-only arena takes no locks: they are kept in its memory, which it can't write");
+      return FALSE;
+    }
+
+  return tbuf_region_check_live (self, error);
+}
+
+static gboolean
+acquire (TbufRegion       *self,
+         const TbufClaim  *claim,
+         gint64            timeout_us,
+         GCancellable     *cancellable,
+         GError          **error)
+{
+  TbufLockTable *table = &self->mapping->table;
+
+  if (!tbuf_lock_acquire (table, &self->hold, claim, timeout_us, cancellable, error))
+    return FALSE;
+
+  /* The phase changes only under a lock on everything, so that from here on this stays as it is. */
+  if (G_LIKELY (tbuf_region_check_live (self, error)))
+    return TRUE;
+
+  tbuf_lock_release (table, &self->hold, claim, NULL);
+  return FALSE;
+}
+
+/**
+ * tbuf_region_lock:
+ * @self: a region
+ * @mode: shared or exclusive
+ * @timeout_us: how long to wait, in microseconds; 0: not at all, -1: without limit
+ * @cancellable: (nullable): cancels the waiting, from any thread
+ * @error: return location for an error
+ *
+ * Locks the region's bytes, and waits for that as long as it may.
+ *
+ * Shared locks of one object are counted. While it holds an exclusive one, the
+ * same object can't take another.
+ *
+ * Errors: `INVALID` (no such mode, or an empty region), `READ_ONLY`, `NOT_LIVE`
+ * (the view's array is not live in the current phase), `BUSY` (with a timeout of
+ * 0), `TIMED_OUT`, `DEADLOCK` (waiting would never end, because the calling
+ * thread holds what it would wait for, itself or through others who wait for
+ * it), `OWNER_DIED` (the range, or a part of it, was abandoned: see
+ * [method@Tbuf.Region.recover]), `CLOSED`, and `G_IO_ERROR_CANCELLED`.
+ *
+ * Returns: %TRUE when the lock is held
+ *
+ * Since: 1.0
+ */
+gboolean
+tbuf_region_lock (TbufRegion    *self,
+                  TbufLockMode   mode,
+                  gint64         timeout_us,
+                  GCancellable  *cancellable,
+                  GError       **error)
+{
+  TbufClaim claim;
+
+  g_return_val_if_fail (tbuf_region_is_region (self), FALSE);
+
+  if (G_UNLIKELY (mode != TBUF_LOCK_MODE_SHARED && mode != TBUF_LOCK_MODE_EXCLUSIVE))
+    {
+      g_set_error (error, TBUF_ERROR, TBUF_ERROR_INVALID,
+                   "There is no lock of mode %d: it is shared (%d) or exclusive (%d)",
+                   mode, TBUF_LOCK_MODE_SHARED, TBUF_LOCK_MODE_EXCLUSIVE);
+      return FALSE;
+    }
+  if (!check_lockable (self, error))
+    return FALSE;
+
+  claim = tbuf_region_get_claim (self, mode, 0);
+  return acquire (self, &claim, timeout_us, cancellable, error);
+}
+
+/**
+ * tbuf_region_recover:
+ * @self: a region
+ * @timeout_us: how long to wait, in microseconds; 0: not at all, -1: without limit
+ * @was_abandoned: (out) (optional): whether a part of the range still was abandoned
+ * @cancellable: (nullable): cancels the waiting, from any thread
+ * @error: return location for an error
+ *
+ * Locks the region's bytes exclusively, also where an owner died.
+ *
+ * It waits for the living like [method@Tbuf.Region.lock]. The caller then finds
+ * out what the dead owner left, repairs it, and calls
+ * [method@Tbuf.Region.unlock]: that ends the abandonment of every byte that this
+ * region covers. If the caller dies before, the range stays abandoned.
+ *
+ * Of two who recover the same range, the second finds @was_abandoned to be
+ * %FALSE: there is nothing left to repair.
+ *
+ * Errors: those of [method@Tbuf.Region.lock] but `OWNER_DIED`.
+ *
+ * Returns: %TRUE when the lock is held
+ *
+ * Since: 1.0
+ */
+gboolean
+tbuf_region_recover (TbufRegion    *self,
+                     gint64         timeout_us,
+                     gboolean      *was_abandoned,
+                     GCancellable  *cancellable,
+                     GError       **error)
+{
+  TbufClaim claim;
+
+  g_return_val_if_fail (tbuf_region_is_region (self), FALSE);
+
+  if (!check_lockable (self, error))
+    return FALSE;
+
+  claim = tbuf_region_get_claim (self, TBUF_LOCK_MODE_EXCLUSIVE, TBUF_RECORD_RECOVERS);
+  if (!acquire (self, &claim, timeout_us, cancellable, error))
+    return FALSE;
+
+  if (was_abandoned != NULL)
+    *was_abandoned = tbuf_lock_has_poison (&self->mapping->table, &claim);
+  return TRUE;
+}
+
+/**
+ * tbuf_region_unlock:
+ * @self: a region
+ * @error: return location for an error
+ *
+ * Releases the lock that this object holds, or one of its shared ones.
+ *
+ * Errors: `NOT_HELD` (it holds none), `DETACHED` (it was taken before a fork,
+ * in the parent process).
+ *
+ * Returns: %TRUE if there was one
+ *
+ * Since: 1.0
+ */
+gboolean
+tbuf_region_unlock (TbufRegion  *self,
+                    GError     **error)
+{
+  TbufClaim claim;
+
+  g_return_val_if_fail (tbuf_region_is_region (self), FALSE);
+
+  if (!tbuf_region_check_usable (self, error))
+    return FALSE;
+
+  claim = tbuf_region_get_claim (self, TBUF_LOCK_MODE_NONE, 0);
+  return tbuf_lock_release (&self->mapping->table, &self->hold, &claim, error);
+}

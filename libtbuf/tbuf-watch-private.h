@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "tbuf-lock-table-private.h"
+#include "tbuf-watcher-private.h"
+
+G_BEGIN_DECLS
+
+/* A lock, or an abandoned range, as a watcher saw it. */
+typedef struct
+{
+  guint64 ticket;  /* its identity: no two locks of an arena have the same */
+  guint64 start;
+  guint64 end;
+  guint32 mode;    /* TbufLockMode */
+  guint32 pid;
+  guint32 id;      /* the participant; 0 for an abandoned range */
+} TbufSighting;
+
+struct _TbufWatch
+{
+  GWeakRef      region;
+  guint64       start;
+  guint64       end;
+  GSource      *source;  /* (owned) delivers in the region's context */
+
+  /* The watcher thread's, under its mutex. */
+  GArray       *known;   /* of TbufSighting, in the order of tickets */
+  guint64       phase;   /* the phase word as last seen */
+
+  /* Between the watcher and whoever delivers. */
+  GMutex        mutex;
+  GArray       *events;  /* of an event type of its own */
+};
+
+TbufWatch *tbuf_watch_new      (TbufRegion          *region,
+                                guint64              start,
+                                guint64              end,
+                                GMainContext        *context);
+TbufWatch *tbuf_watch_ref      (TbufWatch           *self);
+void       tbuf_watch_unref    (TbufWatch           *self);
+void       tbuf_watch_begin    (TbufWatch           *self,
+                                const TbufSighting  *sightings,
+                                guint                n_sightings,
+                                guint64              phase);
+gboolean   tbuf_watch_update   (TbufWatch           *self,
+                                const TbufSighting  *sightings,
+                                guint                n_sightings,
+                                guint64              phase);
+void       tbuf_watch_dispatch (TbufWatch           *self);
+
+G_END_DECLS

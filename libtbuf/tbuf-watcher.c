@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "tbuf-watcher-private.h"
+
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "tbuf-region-private.h"
+#include "tbuf-system-private.h"
+#include "tbuf-watch-private.h"
+
+/* The watcher
+ * ===========
+ *
+ * One thread per mapping, and only while somebody watches. It sleeps on the
+ * change words of the stripes that are watched, and on the wide word, for
+ * changes that span stripes. Bit 0 of such a word says that somebody sleeps:
+ *
+ *     watcher                          changer, under the guard
+ *     v = fetch_or (word, 1) | 1       change the table
+ *     look at the table                if the word is odd: add 1, wake
+ *     wait while the word is v
+ *
+ * Adding 1 clears the bit and counts in one operation. A separate flag would
+ * lose changes for good: it could be cleared for a change that the watcher has
+ * seen already, and then nobody tells it of the next. The table is looked at
+ * under the guard, so that no state is reported that never was.
+ *
+ * A read-only mapping can neither set the bit nor take the guard: it polls, and
+ * takes a look only if the table's sequence was even and the same around it.
+ */
+
+/* How often the watcher asks whether those who hold locks still live. */
+#define REAP_INTERVAL_US 100000
+
+#define POLL_INTERVAL_US 20000
+#define GUARD_TIMEOUT_US 100000
+#define MAX_SEQUENCE_TRIES 1000
+
+struct _TbufWatcher
+{
+  TbufMapping  *mapping;    /* (unowned) outlives its watches */
+  GMutex        mutex;
+  GPtrArray    *watches;    /* of TbufWatch */
+  GThread      *thread;     /* a thread that is no longer this one ends */
+  guint32       control;    /* futex: advanced when the watches change */
+  int           event_fd;   /* -1 until somebody asks for it */
+  TbufSighting *sightings;  /* room for a whole table */
+};
+
+TbufWatcher *
+tbuf_watcher_new (TbufMapping *mapping)
+{
+  TbufWatcher *self = g_new0 (TbufWatcher, 1);
+
+  self->mapping = mapping;
+  self->event_fd = -1;
+  self->watches = g_ptr_array_new_with_free_func ((GDestroyNotify) tbuf_watch_unref);
+  g_mutex_init (&self->mutex);
+  return self;
+}
+
+void
+tbuf_watcher_free (TbufWatcher *self)
+{
+  g_assert (self->thread == NULL);
+
+  if (self->event_fd >= 0)
+    close (self->event_fd);
+  g_ptr_array_unref (self->watches);
+  g_mutex_clear (&self->mutex);
+  g_free (self->sightings);
+  g_free (self);
+}
+
+/* In the child there is no such thread, and whoever held the mutex is gone. */
+void
+tbuf_watcher_after_fork (TbufWatcher *self)
+{
+  self->thread = NULL;
+  g_mutex_init (&self->mutex);
+}
+
+static int
+compare_sightings (const void *a,
+                   const void *b)
+{
+  const TbufSighting *x = a, *y = b;
+
+  return x->ticket < y->ticket ? -1 : x->ticket > y->ticket;
+}
+
+/* Copies what is held and what is abandoned. Only a look under the guard, or
+ * between two equal even sequences, counts. */
+static guint
+copy_table (TbufLockTable *table,
+            TbufSighting  *sightings)
+{
+  guint n = 0;
+
+  for (guint32 i = 0; i < MIN (__atomic_load_n (&table->words->high, __ATOMIC_ACQUIRE), TBUF_N_RECORDS); i++)
+    {
+      TbufRecord *record = &table->records[i];
+      guint32 state = __atomic_load_n (&record->state, __ATOMIC_ACQUIRE);
+      guint32 id = __atomic_load_n (&record->id, __ATOMIC_RELAXED);
+      gboolean is_poison = state == TBUF_RECORD_POISON;
+
+      if (state != TBUF_RECORD_HELD && state != TBUF_RECORD_GRANTED && !is_poison)
+        continue;
+
+      sightings[n++] = (TbufSighting) {
+        .ticket = __atomic_load_n (&record->ticket, __ATOMIC_RELAXED),
+        .start = __atomic_load_n (&record->start, __ATOMIC_RELAXED),
+        .end = __atomic_load_n (&record->end, __ATOMIC_RELAXED),
+        .mode = __atomic_load_n (&record->mode, __ATOMIC_RELAXED),
+        .pid = is_poison ? (guint32) __atomic_load_n (&record->owner, __ATOMIC_RELAXED)
+                         : __atomic_load_n (&table->slots[TBUF_ID_TO_SLOT (id)].pid, __ATOMIC_RELAXED),
+        .id = is_poison ? 0 : id,
+      };
+    }
+
+  return n;
+}
+
+/* A reader can't reap the dead, but it can tell that they are. */
+static guint
+drop_dead (TbufLockTable *table,
+           TbufSighting  *sightings,
+           guint          n)
+{
+  guint n_kept = 0;
+
+  for (guint i = 0; i < n; i++)
+    {
+      TbufSighting sighting = sightings[i];
+
+      if (sighting.id != 0 && !tbuf_participant_is_alive (&table->participant, sighting.id))
+        {
+          if (sighting.mode == TBUF_LOCK_MODE_SHARED)
+            continue;
+          sighting.id = 0;
+        }
+      sightings[n_kept++] = sighting;
+    }
+
+  return n_kept;
+}
+
+/* FALSE: no consistent look could be had now. */
+static gboolean
+look (TbufWatcher *self,
+      guint       *n,
+      guint64     *phase)
+{
+  TbufLockTable *table = &self->mapping->table;
+  TbufWords *words = table->words;
+
+  if (self->sightings == NULL)
+    self->sightings = g_new (TbufSighting, TBUF_N_RECORDS);
+
+  if (!self->mapping->read_only)
+    {
+      if (tbuf_guard_enter (table, GUARD_TIMEOUT_US) != TBUF_GUARD_ENTERED)
+        return FALSE;
+
+      *n = copy_table (table, self->sightings);
+      *phase = __atomic_load_n (&words->phase, __ATOMIC_RELAXED);
+      tbuf_guard_leave (table);
+    }
+  else
+    {
+      gboolean consistent = FALSE;
+
+      for (guint i = 0; i < MAX_SEQUENCE_TRIES && !consistent; i++)
+        {
+          guint32 sequence = __atomic_load_n (&words->table_sequence, __ATOMIC_ACQUIRE);
+
+          *n = copy_table (table, self->sightings);
+          *phase = __atomic_load_n (&words->phase, __ATOMIC_RELAXED);
+          __atomic_thread_fence (__ATOMIC_ACQUIRE);
+          consistent = (sequence & 1) == 0 && sequence == __atomic_load_n (&words->table_sequence, __ATOMIC_RELAXED);
+        }
+
+      if (!consistent)
+        return FALSE;
+      *n = drop_dead (table, self->sightings, *n);
+    }
+
+  qsort (self->sightings, *n, sizeof (TbufSighting), compare_sightings);
+  return TRUE;
+}
+
+static void
+update_watches (TbufWatcher *self)
+{
+  gboolean any = FALSE;
+  guint64 phase;
+  guint n;
+
+  if (!look (self, &n, &phase))
+    return;
+
+  for (guint i = 0; i < self->watches->len; i++)
+    any |= tbuf_watch_update (g_ptr_array_index (self->watches, i), self->sightings, n, phase);
+
+  if (any && self->event_fd >= 0)
+    eventfd_write (self->event_fd, 1);
+}
+
+/* Under the mutex: asks after everyone who holds something that is watched. */
+static void
+reap_dead_holders (TbufWatcher *self)
+{
+  TbufLockTable *table = &self->mapping->table;
+  guint32 last_id = 0;
+
+  for (guint i = 0; i < self->watches->len; i++)
+    {
+      TbufWatch *watch = g_ptr_array_index (self->watches, i);
+
+      for (guint j = 0; j < watch->known->len; j++)
+        {
+          guint32 id = g_array_index (watch->known, TbufSighting, j).id;
+
+          if (id == 0 || id == last_id || tbuf_participant_is_alive (&table->participant, id))
+            continue;
+
+          last_id = id;
+          if (tbuf_guard_enter (table, GUARD_TIMEOUT_US) != TBUF_GUARD_ENTERED)
+            return;
+          tbuf_lock_table_reap (table, id);
+          tbuf_guard_leave (table);
+        }
+    }
+}
+
+static void
+add_wait (TbufFutexWait *waits,
+          guint         *n,
+          guint32       *word)
+{
+  waits[*n] = (TbufFutexWait) { word, __atomic_fetch_or (word, 1, __ATOMIC_SEQ_CST) | 1, TRUE };
+  (*n)++;
+}
+
+/* Under the mutex: arms every word that a watched range can change. */
+static guint
+arm (TbufWatcher   *self,
+     TbufFutexWait *waits)
+{
+  TbufLockTable *table = &self->mapping->table;
+  guint32 stripes = 0;
+  guint n = 0;
+
+  waits[n++] = (TbufFutexWait) { &self->control, __atomic_load_n (&self->control, __ATOMIC_ACQUIRE), FALSE };
+  if (self->mapping->read_only)
+    return n;
+
+  add_wait (waits, &n, &table->words->change_wide);
+  for (guint i = 0; i < self->watches->len; i++)
+    {
+      TbufWatch *watch = g_ptr_array_index (self->watches, i);
+
+      for (guint64 stripe = watch->start >> table->stripe_shift;
+           watch->end > watch->start && stripe <= (watch->end - 1) >> table->stripe_shift && stripe < TBUF_N_STRIPES;
+           stripe++)
+        stripes |= (guint32) 1 << stripe;
+    }
+
+  for (guint i = 0; i < TBUF_N_STRIPES; i++)
+    if (stripes >> i & 1)
+      add_wait (waits, &n, &table->words->change[i]);
+
+  return n;
+}
+
+static gpointer
+run (gpointer data)
+{
+  TbufWatcher *self = data;
+  gint64 last_reap = g_get_monotonic_time ();
+  sigset_t all;
+
+  /* The program's signals are for its own threads. */
+  sigfillset (&all);
+  pthread_sigmask (SIG_BLOCK, &all, NULL);
+
+  while (TRUE)
+    {
+      TbufFutexWait waits[TBUF_N_STRIPES + 2];
+      guint n;
+
+      g_mutex_lock (&self->mutex);
+      if (self->thread != g_thread_self ())
+        {
+          g_mutex_unlock (&self->mutex);
+          return NULL;
+        }
+
+      n = arm (self, waits);
+      update_watches (self);
+      if (!self->mapping->read_only && g_get_monotonic_time () - last_reap >= REAP_INTERVAL_US)
+        {
+          last_reap = g_get_monotonic_time ();
+          reap_dead_holders (self);
+        }
+      g_mutex_unlock (&self->mutex);
+
+      tbuf_system_futex_wait_any (waits, n, self->mapping->read_only ? POLL_INTERVAL_US : REAP_INTERVAL_US);
+    }
+}
+
+/* Under the mutex. */
+static void
+watches_changed (TbufWatcher *self)
+{
+  __atomic_fetch_add (&self->control, 1, __ATOMIC_SEQ_CST);
+  tbuf_system_futex_wake (&self->control, FALSE);
+}
+
+/* Every change that happens after this returns becomes a signal. */
+TbufWatch *
+tbuf_watcher_add (TbufWatcher  *self,
+                  TbufRegion   *region,
+                  GMainContext *context)
+{
+  TbufWatch *watch = tbuf_watch_new (region, region->offset, region->offset + region->n_bytes, context);
+  guint64 phase = __atomic_load_n (&self->mapping->table.words->phase, __ATOMIC_ACQUIRE);
+  guint n = 0;
+
+  g_mutex_lock (&self->mutex);
+  if (!look (self, &n, &phase))
+    n = 0;
+  tbuf_watch_begin (watch, self->sightings, n, phase);
+  g_ptr_array_add (self->watches, tbuf_watch_ref (watch));
+
+  if (self->thread == NULL)
+    self->thread = g_thread_new ("tbuf-watcher", run, self);
+  else
+    watches_changed (self);
+  g_mutex_unlock (&self->mutex);
+
+  return watch;
+}
+
+/* FALSE after a fork, in the child. */
+gboolean
+tbuf_watcher_is_watching (TbufWatcher *self)
+{
+  gboolean watching;
+
+  g_mutex_lock (&self->mutex);
+  watching = self->thread != NULL;
+  g_mutex_unlock (&self->mutex);
+
+  return watching;
+}
+
+/* Takes over the reference. */
+void
+tbuf_watcher_remove (TbufWatcher *self,
+                     TbufWatch   *watch)
+{
+  GThread *thread = NULL;
+
+  g_mutex_lock (&self->mutex);
+  g_ptr_array_remove (self->watches, watch);
+  if (self->watches->len == 0)
+    thread = g_steal_pointer (&self->thread);
+  watches_changed (self);
+  g_mutex_unlock (&self->mutex);
+
+  if (thread != NULL)
+    g_thread_join (thread);
+
+  g_source_destroy (watch->source);
+  g_source_unref (watch->source);
+  tbuf_watch_unref (watch);
+}
+
+/* Readable from when an event is queued until it is dispatched. */
+int
+tbuf_watcher_get_event_fd (TbufWatcher *self)
+{
+  int fd;
+
+  g_mutex_lock (&self->mutex);
+  if (self->event_fd < 0)
+    self->event_fd = eventfd (1, EFD_CLOEXEC | EFD_NONBLOCK);
+  fd = self->event_fd;
+  g_mutex_unlock (&self->mutex);
+
+  return fd;
+}
+
+void
+tbuf_watcher_dispatch (TbufWatcher *self)
+{
+  g_autoptr (GPtrArray) watches = g_ptr_array_new_with_free_func ((GDestroyNotify) tbuf_watch_unref);
+  eventfd_t value;
+
+  g_mutex_lock (&self->mutex);
+  if (self->event_fd >= 0)
+    eventfd_read (self->event_fd, &value);
+  for (guint i = 0; i < self->watches->len; i++)
+    g_ptr_array_add (watches, tbuf_watch_ref (g_ptr_array_index (self->watches, i)));
+  g_mutex_unlock (&self->mutex);
+
+  for (guint i = 0; i < watches->len; i++)
+    tbuf_watch_dispatch (g_ptr_array_index (watches, i));
+}

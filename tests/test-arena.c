@@ -1,0 +1,732 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <tbuf.h>
+#include <unistd.h>
+
+/* A name that no other run of this program has. */
+static char *
+make_name (const char *what)
+{
+  return g_strdup_printf ("tbuf-test-%s-%d-%u", what, (int) getpid (), g_random_int ());
+}
+
+static char *
+get_path (const char *name)
+{
+  return g_build_filename ("/dev/shm", name, NULL);
+}
+
+static gboolean
+name_exists (const char *name)
+{
+  g_autofree char *path = get_path (name);
+
+  return g_file_test (path, G_FILE_TEST_EXISTS);
+}
+
+static guint8 *
+get_data (gpointer region)
+{
+  return (guint8 *) tbuf_region_get_address (TBUF_REGION (region));
+}
+
+static void
+test_anonymous (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (TbufArena) arena = tbuf_arena_new (10, &error);
+
+  g_assert_no_error (error);
+  g_assert_cmpuint (tbuf_arena_get_size (arena), ==, 10);
+  g_assert_null (tbuf_arena_get_name (arena));
+  g_assert_null (tbuf_arena_get_layout (arena));
+  g_assert_null (tbuf_arena_get_phase (arena));
+  g_assert_cmpuint (tbuf_arena_get_flags (arena), ==, TBUF_ARENA_NONE);
+  g_assert_cmpuint (tbuf_arena_get_n_participants (arena), ==, 1);
+  g_assert_true (tbuf_region_get_arena (TBUF_REGION (arena)) == arena);
+  g_assert_cmpuint (tbuf_region_get_offset (TBUF_REGION (arena)), ==, 0);
+  g_assert_cmpuint (tbuf_region_get_n_bytes (TBUF_REGION (arena)), ==, 10);
+  g_assert_cmpuint (tbuf_region_get_address (TBUF_REGION (arena)) % 4096, ==, 0);
+
+  for (gsize i = 0; i < 10; i++)
+    g_assert_cmpuint (get_data (arena)[i], ==, 0);
+}
+
+static void
+test_is_sealed (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (TbufArena) arena = tbuf_arena_new (100, &error);
+  int fd = tbuf_arena_get_fd (arena);
+
+  g_assert_no_error (error);
+  g_assert_cmpint (ftruncate (fd, 4096), ==, -1);
+  g_assert_cmpint (errno, ==, EPERM);
+  g_assert_cmpint (fcntl (fd, F_GETFD) & FD_CLOEXEC, ==, FD_CLOEXEC);
+}
+
+static void
+test_opens_by_descriptor (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (TbufArena) arena = tbuf_arena_new (100, &error);
+  g_autoptr (TbufArena) other = tbuf_arena_open_fd (tbuf_arena_get_fd (arena), TBUF_ARENA_NONE, &error);
+
+  g_assert_no_error (error);
+  g_assert_cmpuint (tbuf_arena_get_size (other), ==, 100);
+  g_assert_cmpuint (tbuf_arena_get_n_participants (arena), ==, 2);
+  g_assert_cmpint (tbuf_arena_get_fd (other), !=, tbuf_arena_get_fd (arena));
+
+  get_data (arena)[99] = 42;
+  g_assert_cmpuint (get_data (other)[99], ==, 42);
+
+  g_clear_object (&other);
+  g_assert_cmpuint (tbuf_arena_get_n_participants (arena), ==, 1);
+}
+
+static void
+test_named (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *name = make_name ("named");
+  g_autofree char *path = get_path (name);
+  g_autoptr (TbufArena) arena = tbuf_arena_create (name, 1000, TBUF_ARENA_NONE, &error);
+  g_autoptr (TbufArena) other = NULL;
+  GStatBuf info;
+
+  g_assert_no_error (error);
+  g_assert_cmpstr (tbuf_arena_get_name (arena), ==, name);
+  g_assert_cmpint (g_stat (path, &info), ==, 0);
+  g_assert_cmpuint (info.st_mode & 07777, ==, 0600);
+
+  other = tbuf_arena_open (name, TBUF_ARENA_NONE, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (tbuf_arena_get_size (other), ==, 1000);
+  get_data (arena)[7] = 7;
+  g_assert_cmpuint (get_data (other)[7], ==, 7);
+
+  /* The creator may go first: the name stays for who is left. */
+  g_clear_object (&arena);
+  g_assert_true (name_exists (name));
+  g_clear_object (&other);
+  g_assert_false (name_exists (name));
+}
+
+static void
+test_keep (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *name = make_name ("keep");
+  g_autoptr (TbufArena) arena = tbuf_arena_create (name, 8, TBUF_ARENA_KEEP, &error);
+
+  g_assert_no_error (error);
+  get_data (arena)[0] = 9;
+  g_clear_object (&arena);
+  g_assert_true (name_exists (name));
+
+  arena = tbuf_arena_open (name, TBUF_ARENA_NONE, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (tbuf_arena_get_flags (arena), ==, TBUF_ARENA_KEEP);
+  g_assert_cmpuint (get_data (arena)[0], ==, 9);
+  g_clear_object (&arena);
+  g_assert_true (name_exists (name));
+
+  g_assert_null (tbuf_arena_create (name, 8, TBUF_ARENA_REPLACE_STALE, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_EXISTS);
+  g_clear_error (&error);
+
+  g_assert_true (tbuf_arena_unlink (name, &error));
+  g_assert_no_error (error);
+  g_assert_false (name_exists (name));
+}
+
+static void
+test_unlink_leaves_users_alone (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *name = make_name ("unlink");
+  g_autoptr (TbufArena) arena = tbuf_arena_create (name, 8, TBUF_ARENA_NONE, &error);
+  g_autoptr (TbufArena) second = NULL;
+
+  g_assert_no_error (error);
+  g_assert_true (tbuf_arena_unlink (name, &error));
+  get_data (arena)[0] = 1;
+
+  /* The name now is another arena's, which the first one must not remove. */
+  second = tbuf_arena_create (name, 16, TBUF_ARENA_NONE, &error);
+  g_assert_no_error (error);
+  g_clear_object (&arena);
+  g_assert_true (name_exists (name));
+}
+
+static void
+test_open_or_create (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *name = make_name ("either");
+  g_autoptr (TbufArena) arena = tbuf_arena_create (name, 8, TBUF_ARENA_OPEN_OR_CREATE, &error);
+  g_autoptr (TbufArena) other = NULL;
+
+  g_assert_no_error (error);
+  other = tbuf_arena_create (name, 8, TBUF_ARENA_OPEN_OR_CREATE, &error);
+  g_assert_no_error (error);
+  get_data (arena)[3] = 3;
+  g_assert_cmpuint (get_data (other)[3], ==, 3);
+
+  g_assert_null (tbuf_arena_create (name, 9, TBUF_ARENA_OPEN_OR_CREATE, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_EXISTS);
+  g_assert_nonnull (strstr (error->message, "8 bytes instead of 9"));
+  g_clear_error (&error);
+
+  g_assert_null (tbuf_arena_create (name, 8, TBUF_ARENA_NONE, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_EXISTS);
+}
+
+/* A process that creates an arena and is killed. */
+static void
+leave_stale_arena (const char *name)
+{
+  pid_t pid = fork ();
+  int status;
+
+  g_assert_cmpint (pid, >=, 0);
+  if (pid == 0)
+    {
+      TbufArena *arena = tbuf_arena_create (name, 8, TBUF_ARENA_NONE, NULL);
+
+      if (arena == NULL)
+        _exit (1);
+      raise (SIGKILL);
+    }
+
+  g_assert_cmpint (waitpid (pid, &status, 0), ==, pid);
+  g_assert_true (WIFSIGNALED (status));
+  g_assert_true (name_exists (name));
+}
+
+static void
+test_replaces_stale (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *name = make_name ("stale");
+  g_autoptr (TbufArena) arena = NULL;
+
+  leave_stale_arena (name);
+  g_assert_null (tbuf_arena_create (name, 16, TBUF_ARENA_NONE, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_EXISTS);
+  g_clear_error (&error);
+
+  arena = tbuf_arena_create (name, 16, TBUF_ARENA_REPLACE_STALE, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (tbuf_arena_get_size (arena), ==, 16);
+
+  /* One that is in use is not stale. */
+  g_assert_null (tbuf_arena_create (name, 16, TBUF_ARENA_REPLACE_STALE, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_EXISTS);
+}
+
+static void
+test_opens_stale_and_removes_it (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *name = make_name ("rejoin");
+  g_autoptr (TbufArena) arena = NULL;
+
+  leave_stale_arena (name);
+  arena = tbuf_arena_open (name, TBUF_ARENA_NONE, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (tbuf_arena_get_n_participants (arena), ==, 1);
+  g_clear_object (&arena);
+  g_assert_false (name_exists (name));
+}
+
+static void
+test_exit_removes_name (void)
+{
+  g_autofree char *name = make_name ("exit");
+  int status;
+  pid_t pid = fork ();
+
+  if (pid == 0)
+    exit (tbuf_arena_create (name, 8, TBUF_ARENA_NONE, NULL) != NULL ? 0 : 1);
+
+  g_assert_cmpint (waitpid (pid, &status, 0), ==, pid);
+  g_assert_cmpint (status, ==, 0);
+  g_assert_false (name_exists (name));
+}
+
+static void
+test_child_exit_keeps_name (void)
+{
+  g_autofree char *name = make_name ("child");
+  g_autoptr (GError) error = NULL;
+  g_autoptr (TbufArena) arena = tbuf_arena_create (name, 8, TBUF_ARENA_NONE, &error);
+  int status;
+  pid_t pid = fork ();
+
+  if (pid == 0)
+    exit (0);
+
+  g_assert_cmpint (waitpid (pid, &status, 0), ==, pid);
+  g_assert_cmpint (status, ==, 0);
+  g_assert_true (name_exists (name));
+  g_assert_cmpuint (tbuf_arena_get_n_participants (arena), ==, 1);
+}
+
+static gpointer
+create_later (gpointer name)
+{
+  return tbuf_arena_create (name, 8, TBUF_ARENA_NONE, NULL);
+}
+
+static void
+test_waits_for_creator (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *name = make_name ("wait");
+  GThread *thread = g_thread_new ("creator", create_later, name);
+  g_autoptr (TbufArena) arena = tbuf_arena_open (name, TBUF_ARENA_WAIT, &error);
+  g_autoptr (TbufArena) created = g_thread_join (thread);
+
+  g_assert_no_error (error);
+  g_assert_nonnull (created);
+  get_data (created)[1] = 5;
+  g_assert_cmpuint (get_data (arena)[1], ==, 5);
+}
+
+static void
+test_read_only (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *name = make_name ("reader");
+  g_autoptr (TbufArena) arena = tbuf_arena_create (name, 8, TBUF_ARENA_NONE, &error);
+  g_autoptr (TbufArena) reader = tbuf_arena_open (name, TBUF_ARENA_READ_ONLY, &error);
+
+  g_assert_no_error (error);
+  g_assert_cmpuint (tbuf_arena_get_flags (reader), ==, TBUF_ARENA_READ_ONLY);
+  g_assert_cmpuint (tbuf_arena_get_n_participants (arena), ==, 2);
+  get_data (arena)[2] = 8;
+  g_assert_cmpuint (get_data (reader)[2], ==, 8);
+
+  g_assert_false (tbuf_region_lock (TBUF_REGION (reader), TBUF_LOCK_MODE_SHARED, -1, NULL, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_READ_ONLY);
+
+  /* A reader counts: the name stays while it reads, and goes with it. */
+  g_clear_object (&arena);
+  g_assert_true (name_exists (name));
+  g_clear_object (&reader);
+  g_assert_false (name_exists (name));
+}
+
+static void
+test_bytes_outlive_arena (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (TbufArena) arena = tbuf_arena_new (8, &error);
+  g_autoptr (GBytes) bytes = tbuf_region_get_bytes (TBUF_REGION (arena));
+  const guint8 *data = g_bytes_get_data (bytes, NULL);
+  guint8 *memory = get_data (arena);
+
+  g_assert_true (data == memory);
+  memory[5] = 55;
+  tbuf_arena_close (arena);
+  g_clear_object (&arena);
+  g_assert_cmpuint (data[5], ==, 55);
+  memory[5] = 56;
+  g_assert_cmpuint (data[5], ==, 56);
+}
+
+static void
+test_closed_refuses (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (TbufArena) arena = tbuf_arena_new (8, &error);
+
+  tbuf_arena_close (arena);
+  tbuf_arena_close (arena);
+  g_assert_false (tbuf_region_lock (TBUF_REGION (arena), TBUF_LOCK_MODE_SHARED, -1, NULL, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_CLOSED);
+  g_clear_error (&error);
+  g_assert_false (tbuf_arena_set_phase (arena, "x", -1, NULL, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_CLOSED);
+}
+
+static void
+test_empty_object_is_safe (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (TbufArena) arena = g_object_new (TBUF_TYPE_ARENA, NULL);
+  g_autoptr (GBytes) bytes = tbuf_region_get_bytes (TBUF_REGION (arena));
+  g_auto (GStrv) arrays = tbuf_arena_list_arrays (arena);
+
+  g_assert_cmpuint (g_bytes_get_size (bytes), ==, 0);
+  g_assert_cmpuint (tbuf_arena_get_size (arena), ==, 0);
+  g_assert_cmpint (tbuf_arena_get_fd (arena), ==, -1);
+  g_assert_cmpint (tbuf_arena_get_event_fd (arena), ==, -1);
+  g_assert_cmpuint (tbuf_arena_get_n_participants (arena), ==, 0);
+  g_assert_cmpuint (g_strv_length (arrays), ==, 0);
+  g_assert_false (tbuf_region_overlaps (TBUF_REGION (arena), TBUF_REGION (arena)));
+  tbuf_region_set_watch (TBUF_REGION (arena), TRUE);
+  tbuf_arena_dispatch (arena);
+  tbuf_arena_close (arena);
+
+  g_assert_false (tbuf_region_lock (TBUF_REGION (arena), TBUF_LOCK_MODE_SHARED, -1, NULL, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_INVALID);
+  g_clear_error (&error);
+  g_assert_false (tbuf_region_unlock (TBUF_REGION (arena), &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_INVALID);
+}
+
+static void
+test_properties (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *name = make_name ("properties");
+  g_autoptr (TbufArena) arena = tbuf_arena_create (name, 77, TBUF_ARENA_NONE, &error);
+  g_autoptr (TbufArena) same = NULL;
+  g_autoptr (TbufLayout) layout = NULL;
+  g_autofree char *got_name = NULL;
+  g_autofree char *phase = NULL;
+  guint64 size, offset, n_bytes, address;
+  TbufLockState state;
+  TbufLockMode mode;
+  TbufArenaFlags flags;
+  guint n_participants;
+  gboolean watch;
+  int fd;
+
+  g_object_get (arena,
+                "size", &size, "name", &got_name, "flags", &flags, "fd", &fd, "layout", &layout, "phase", &phase,
+                "n-participants", &n_participants, "arena", &same, "offset", &offset, "n-bytes", &n_bytes,
+                "address", &address, "lock-state", &state, "held-mode", &mode, "watch", &watch, NULL);
+
+  g_assert_cmpuint (size, ==, 77);
+  g_assert_cmpstr (got_name, ==, name);
+  g_assert_cmpuint (flags, ==, TBUF_ARENA_NONE);
+  g_assert_cmpint (fd, ==, tbuf_arena_get_fd (arena));
+  g_assert_null (layout);
+  g_assert_null (phase);
+  g_assert_cmpuint (n_participants, ==, 1);
+  g_assert_true (same == arena);
+  g_assert_cmpuint (offset, ==, 0);
+  g_assert_cmpuint (n_bytes, ==, 77);
+  g_assert_cmpuint (address, ==, tbuf_region_get_address (TBUF_REGION (arena)));
+  g_assert_cmpint (state, ==, TBUF_LOCK_STATE_FREE);
+  g_assert_cmpint (mode, ==, TBUF_LOCK_MODE_NONE);
+  g_assert_false (watch);
+}
+
+/* --- what is refused --- */
+
+static void
+test_refuses_sizes (void)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (tbuf_arena_new (0, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_INVALID);
+  g_clear_error (&error);
+
+  g_assert_null (tbuf_arena_new (G_MAXSIZE, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_NO_SPACE);
+  g_clear_error (&error);
+
+  /* 64 TiB: more than any machine that runs this has. */
+  g_assert_null (tbuf_arena_new ((gsize) 1 << 46, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_NO_SPACE);
+  g_assert_nonnull (strstr (error->message, "available"));
+}
+
+static void
+test_refuses_names (void)
+{
+  static const char *const names[] = { "", "/a", "a/b", ".", "..", ".hidden" };
+  g_autofree char *long_name = g_strnfill (201, 'x');
+
+  for (guint i = 0; i <= G_N_ELEMENTS (names); i++)
+    {
+      const char *name = i < G_N_ELEMENTS (names) ? names[i] : long_name;
+      g_autoptr (GError) error = NULL;
+
+      g_assert_null (tbuf_arena_create (name, 8, TBUF_ARENA_NONE, &error));
+      g_assert_error (error, TBUF_ERROR, TBUF_ERROR_INVALID);
+      g_clear_error (&error);
+      g_assert_null (tbuf_arena_open (name, TBUF_ARENA_NONE, &error));
+      g_assert_error (error, TBUF_ERROR, TBUF_ERROR_INVALID);
+      g_clear_error (&error);
+      g_assert_false (tbuf_arena_unlink (name, &error));
+      g_assert_error (error, TBUF_ERROR, TBUF_ERROR_INVALID);
+    }
+}
+
+static void
+test_refuses_unknown_name (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *name = make_name ("nobody");
+
+  g_assert_null (tbuf_arena_open (name, TBUF_ARENA_NONE, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_NOT_FOUND);
+  g_clear_error (&error);
+  g_assert_false (tbuf_arena_unlink (name, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_NOT_FOUND);
+}
+
+static void
+assert_refused (const char *name,
+                TbufError   code)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (tbuf_arena_open (name, TBUF_ARENA_NONE, &error));
+  g_assert_error (error, TBUF_ERROR, (int) code);
+  g_clear_error (&error);
+  g_assert_null (tbuf_arena_open (name, TBUF_ARENA_READ_ONLY, &error));
+  g_assert_error (error, TBUF_ERROR, (int) code);
+}
+
+static void
+test_refuses_what_is_no_arena (void)
+{
+  g_autofree char *name = make_name ("text");
+  g_autofree char *path = get_path (name);
+  g_autofree char *text = g_strnfill (100000, 'x');
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (g_file_set_contents (path, "", 0, &error));
+  assert_refused (name, TBUF_ERROR_FORMAT);
+  g_assert_true (g_file_set_contents (path, "Hello\n", -1, &error));
+  assert_refused (name, TBUF_ERROR_FORMAT);
+  g_assert_true (g_file_set_contents (path, text, -1, &error));
+  assert_refused (name, TBUF_ERROR_FORMAT);
+
+  /* What is not ours is neither replaced nor removed. */
+  g_assert_null (tbuf_arena_create (name, 8, TBUF_ARENA_REPLACE_STALE, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_EXISTS);
+  g_clear_error (&error);
+  g_assert_false (tbuf_arena_unlink (name, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_FORMAT);
+  g_clear_error (&error);
+  g_assert_true (name_exists (name));
+  g_assert_cmpint (g_unlink (path), ==, 0);
+
+  g_assert_cmpint (g_mkdir (path, 0700), ==, 0);
+  assert_refused (name, TBUF_ERROR_FORMAT);
+  g_assert_cmpint (g_rmdir (path), ==, 0);
+
+  g_assert_cmpint (mkfifo (path, 0600), ==, 0);
+  assert_refused (name, TBUF_ERROR_FORMAT);
+  g_assert_cmpint (g_unlink (path), ==, 0);
+}
+
+/* The contents of a good arena's file, to be spoiled. */
+static char *
+get_good_contents (gsize *size)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *name = make_name ("good");
+  g_autofree char *path = get_path (name);
+  g_autoptr (TbufArena) arena = tbuf_arena_create (name, 5000, TBUF_ARENA_NONE, &error);
+  char *contents;
+
+  g_assert_no_error (error);
+  g_assert_true (g_file_get_contents (path, &contents, size, &error));
+  return contents;
+}
+
+static void
+test_refuses_truncated (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *name = make_name ("short");
+  g_autofree char *path = get_path (name);
+  gsize size;
+  g_autofree char *contents = get_good_contents (&size);
+  const gsize lengths[] = { 1, 7, 8, 100, 207, 208, 4096, size - 4096, size - 1 };
+
+  for (guint i = 0; i < G_N_ELEMENTS (lengths); i++)
+    {
+      g_assert_true (g_file_set_contents (path, contents, (gssize) lengths[i], &error));
+      assert_refused (name, TBUF_ERROR_FORMAT);
+    }
+
+  g_assert_cmpint (g_unlink (path), ==, 0);
+}
+
+static void
+test_refuses_other_version (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *name = make_name ("future");
+  g_autofree char *path = get_path (name);
+  gsize size;
+  g_autofree char *contents = get_good_contents (&size);
+
+  contents[8]++;
+  g_assert_true (g_file_set_contents (path, contents, (gssize) size, &error));
+  assert_refused (name, TBUF_ERROR_VERSION);
+  g_assert_cmpint (g_unlink (path), ==, 0);
+}
+
+static void
+test_refuses_corrupted (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *name = make_name ("corrupt");
+  g_autofree char *path = get_path (name);
+  gsize size;
+  g_autofree char *contents = get_good_contents (&size);
+
+  /* Every byte of the superblock is checked. */
+  for (gsize i = 0; i < 208; i++)
+    {
+      g_autoptr (TbufArena) arena = NULL;
+
+      contents[i] ^= 0x10;
+      g_assert_true (g_file_set_contents (path, contents, (gssize) size, &error));
+      contents[i] ^= 0x10;
+
+      arena = tbuf_arena_open (name, TBUF_ARENA_NONE, &error);
+      g_assert_null (arena);
+      g_assert_true (g_error_matches (error, TBUF_ERROR, TBUF_ERROR_FORMAT) ||
+                     g_error_matches (error, TBUF_ERROR, TBUF_ERROR_VERSION));
+      g_clear_error (&error);
+    }
+
+  g_assert_cmpint (g_unlink (path), ==, 0);
+}
+
+static void
+test_refuses_descriptors (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (TbufArena) arena = tbuf_arena_new (8, &error);
+  g_autofree char *fd_path = g_strdup_printf ("/proc/self/fd/%d", tbuf_arena_get_fd (arena));
+  gsize size;
+  g_autofree char *contents = get_good_contents (&size);
+  g_autofree char *path = NULL;
+  int fd;
+
+  g_assert_null (tbuf_arena_open_fd (-1, TBUF_ARENA_NONE, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_INVALID);
+  g_clear_error (&error);
+
+  fd = open ("/dev/null", O_RDWR | O_CLOEXEC);
+  g_assert_null (tbuf_arena_open_fd (fd, TBUF_ARENA_NONE, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_FORMAT);
+  g_clear_error (&error);
+  close (fd);
+
+  /* An arena in memory that its owner could shrink. */
+  fd = memfd_create ("unsealed", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  g_assert_cmpint (write (fd, contents, size), ==, size);
+  g_assert_null (tbuf_arena_open_fd (fd, TBUF_ARENA_NONE, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_PERMISSION);
+  g_clear_error (&error);
+  close (fd);
+
+  /* An arena in a file somewhere else. */
+  fd = g_file_open_tmp ("tbuf-test-XXXXXX", &path, &error);
+  g_assert_cmpint (write (fd, contents, size), ==, size);
+  g_assert_null (tbuf_arena_open_fd (fd, TBUF_ARENA_NONE, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_PERMISSION);
+  g_clear_error (&error);
+  close (fd);
+  g_unlink (path);
+
+  /* A descriptor for reading is good for reading. */
+  fd = open (fd_path, O_RDONLY | O_CLOEXEC);
+  g_assert_null (tbuf_arena_open_fd (fd, TBUF_ARENA_NONE, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_PERMISSION);
+  g_clear_error (&error);
+  g_object_unref (tbuf_arena_open_fd (fd, TBUF_ARENA_READ_ONLY, &error));
+  g_assert_no_error (error);
+  close (fd);
+}
+
+static void
+test_refuses_flags (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *name = make_name ("flags");
+
+  g_assert_null (tbuf_arena_create (name, 8, TBUF_ARENA_READ_ONLY, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_INVALID);
+  g_clear_error (&error);
+  g_assert_null (tbuf_arena_open (name, TBUF_ARENA_KEEP, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_INVALID);
+}
+
+static guint
+count_descriptors (void)
+{
+  g_autoptr (GDir) dir = g_dir_open ("/proc/self/fd", 0, NULL);
+  guint n = 0;
+
+  while (g_dir_read_name (dir) != NULL)
+    n++;
+
+  return n;
+}
+
+static void
+test_leaks_no_descriptor (void)
+{
+  g_autofree char *name = make_name ("descriptors");
+  guint before = count_descriptors ();
+
+  for (guint i = 0; i < 100; i++)
+    {
+      g_autoptr (TbufArena) arena = tbuf_arena_new (8, NULL);
+      g_autoptr (TbufArena) other = tbuf_arena_open_fd (tbuf_arena_get_fd (arena), TBUF_ARENA_NONE, NULL);
+      g_autoptr (TbufArena) named = tbuf_arena_create (name, 8, TBUF_ARENA_NONE, NULL);
+
+      g_assert_null (tbuf_arena_create (name, 8, TBUF_ARENA_NONE, NULL));
+      g_assert_null (tbuf_arena_new ((gsize) 1 << 46, NULL));
+      g_assert_cmpint (tbuf_arena_get_event_fd (named), >=, 0);
+    }
+
+  g_assert_cmpuint (count_descriptors (), ==, before);
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+
+  g_test_add_func ("/tbuf/arena/anonymous", test_anonymous);
+  g_test_add_func ("/tbuf/arena/is-sealed", test_is_sealed);
+  g_test_add_func ("/tbuf/arena/opens-by-descriptor", test_opens_by_descriptor);
+  g_test_add_func ("/tbuf/arena/named", test_named);
+  g_test_add_func ("/tbuf/arena/keep", test_keep);
+  g_test_add_func ("/tbuf/arena/unlink-leaves-users-alone", test_unlink_leaves_users_alone);
+  g_test_add_func ("/tbuf/arena/open-or-create", test_open_or_create);
+  g_test_add_func ("/tbuf/arena/replaces-stale", test_replaces_stale);
+  g_test_add_func ("/tbuf/arena/opens-stale-and-removes-it", test_opens_stale_and_removes_it);
+  g_test_add_func ("/tbuf/arena/exit-removes-name", test_exit_removes_name);
+  g_test_add_func ("/tbuf/arena/child-exit-keeps-name", test_child_exit_keeps_name);
+  g_test_add_func ("/tbuf/arena/waits-for-creator", test_waits_for_creator);
+  g_test_add_func ("/tbuf/arena/read-only", test_read_only);
+  g_test_add_func ("/tbuf/arena/bytes-outlive-arena", test_bytes_outlive_arena);
+  g_test_add_func ("/tbuf/arena/closed-refuses", test_closed_refuses);
+  g_test_add_func ("/tbuf/arena/empty-object-is-safe", test_empty_object_is_safe);
+  g_test_add_func ("/tbuf/arena/properties", test_properties);
+  g_test_add_func ("/tbuf/arena/refuses-sizes", test_refuses_sizes);
+  g_test_add_func ("/tbuf/arena/refuses-names", test_refuses_names);
+  g_test_add_func ("/tbuf/arena/refuses-unknown-name", test_refuses_unknown_name);
+  g_test_add_func ("/tbuf/arena/refuses-what-is-no-arena", test_refuses_what_is_no_arena);
+  g_test_add_func ("/tbuf/arena/refuses-truncated", test_refuses_truncated);
+  g_test_add_func ("/tbuf/arena/refuses-other-version", test_refuses_other_version);
+  g_test_add_func ("/tbuf/arena/refuses-corrupted", test_refuses_corrupted);
+  g_test_add_func ("/tbuf/arena/refuses-descriptors", test_refuses_descriptors);
+  g_test_add_func ("/tbuf/arena/refuses-flags", test_refuses_flags);
+  g_test_add_func ("/tbuf/arena/leaks-no-descriptor", test_leaks_no_descriptor);
+
+  return g_test_run ();
+}
