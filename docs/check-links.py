@@ -21,7 +21,7 @@ class Page(html.parser.HTMLParser):
     def handle_starttag(self, tag, attrs):
         for key, value in attrs:
             if key == 'id':
-                self.ids.add(value)
+                self.ids.add(value.replace('_', '-'))
             elif key == 'href' and tag == 'a' and value:
                 self.links.add(value)
 
@@ -40,7 +40,8 @@ def main(folder):
             if target not in pages:
                 if not os.path.exists(os.path.join(folder, target)):
                     broken.append(f'{name}: {link}: no such page')
-            elif url.fragment and url.fragment not in pages[target].ids:
+            # gi-docgen does not agree with itself on how "read_only" is written in a fragment.
+            elif url.fragment and url.fragment.replace('_', '-') not in pages[target].ids:
                 broken.append(f'{name}: {link}: no such place')
     print('1..1')
     for line in broken:
