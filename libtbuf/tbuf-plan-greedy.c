@@ -90,6 +90,12 @@ key_by_duration (const Item *item)
 }
 
 static double
+key_as_added (const Item *item)
+{
+  return -(double) item->index;
+}
+
+static double
 key_by_start (const Item *item)
 {
   return -(double) item->buffer.lower;
@@ -102,7 +108,8 @@ key_by_end (const Item *item)
 }
 
 static double (*const orders[]) (const Item *item) = {
-  key_by_start,     /* the cheapest comes first: there is to be a plan however short the time */
+  key_as_added,     /* first, so that no plan is higher than the buffers one after another, however short the time */
+  key_by_start,
   key_by_size,
   key_by_area,
   key_by_breadth,

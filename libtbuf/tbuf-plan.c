@@ -41,6 +41,15 @@ compare_events (gconstpointer a,
 }
 
 static int
+compare_indices (gconstpointer a,
+                 gconstpointer b)
+{
+  guint index_a = *(const guint *) a, index_b = *(const guint *) b;
+
+  return (index_a > index_b) - (index_a < index_b);
+}
+
+static int
 compare_lifetimes (gconstpointer a,
                    gconstpointer b,
                    gpointer      data)
@@ -237,7 +246,8 @@ tbuf_plan_add (TbufPlan  *self,
  * Gives every buffer an offset.
  *
  * One plan is always made, however short the time; the rest of the time goes
- * into better ones. Without a time limit, equal buffers in an equal order get
+ * into better ones. It is never higher than the buffers one after another, in
+ * the order in which they were added. Without a time limit, equal buffers in an equal order get
  * equal offsets.
  *
  * Every plan is verified before it is used.
@@ -281,12 +291,14 @@ tbuf_plan_solve (TbufPlan      *self,
     {
       guint64 part_end = 0, part_bound, part_height;
 
-      g_array_set_size (part, 0);
       for (next = first; next < n_sized && (next == first || solved[order[next]].lower < part_end); next++)
-        {
-          g_array_append_val (part, solved[order[next]]);
-          part_end = MAX (part_end, solved[order[next]].upper);
-        }
+        part_end = MAX (part_end, solved[order[next]].upper);
+
+      /* Within a part, the order in which the buffers were added is one of those to try. */
+      qsort (order + first, next - first, sizeof *order, compare_indices);
+      g_array_set_size (part, 0);
+      for (guint i = first; i < next; i++)
+        g_array_append_val (part, solved[order[i]]);
 
       if (!tbuf_plan_measure_lower_bound ((TbufPlanBuffer *) (gpointer) part->data, part->len, &part_bound, error))
         return FALSE;
