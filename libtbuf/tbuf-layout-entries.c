@@ -151,6 +151,9 @@ extend_unshared_size (guint64          *size,
 {
   guint64 end = *size + (alignment - *size % alignment) % alignment;
 
+  if (array->n_bytes == 0)
+    return TRUE;
+
   /* What the planner adds up stays within 64 bits then, and so do file offsets. */
   if (!g_uint64_checked_add (&end, end, array->n_bytes) || end > G_MAXINT64)
     {

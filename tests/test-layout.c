@@ -235,6 +235,19 @@ test_alignment_is_honoured (void)
 }
 
 static void
+test_arrays_without_items_take_no_room (void)
+{
+  g_autoptr (TbufLayout) layout = tbuf_layout_new ();
+
+  add_vector (layout, "A", TBUF_DTYPE_UINT8, 10, NULL, NULL);
+  add_vector (layout, "B", TBUF_DTYPE_FLOAT64, 0, NULL, NULL);
+  g_assert_cmpuint (tbuf_layout_get_unshared_size (layout), ==, 10);
+  plan (layout);
+  g_assert_cmpuint (tbuf_layout_get_size (layout), ==, 10);
+  g_assert_cmpuint (get_offset (layout, "B") % 64, ==, 0);
+}
+
+static void
 test_bad_names (void)
 {
   g_autoptr (TbufLayout) layout = tbuf_layout_new ();
@@ -776,6 +789,7 @@ main (int   argc,
   g_test_add_func ("/tbuf/layout/arrays-without-phases-live-always", test_arrays_without_phases_live_always);
   g_test_add_func ("/tbuf/layout/arrays-start-at-cache-lines", test_arrays_start_at_cache_lines);
   g_test_add_func ("/tbuf/layout/alignment-is-honoured", test_alignment_is_honoured);
+  g_test_add_func ("/tbuf/layout/arrays-without-items-take-no-room", test_arrays_without_items_take_no_room);
   g_test_add_func ("/tbuf/layout/bad-names", test_bad_names);
   g_test_add_func ("/tbuf/layout/taken-names", test_taken_names);
   g_test_add_func ("/tbuf/layout/bad-lifetimes", test_bad_lifetimes);
