@@ -536,7 +536,7 @@ get_good_contents (gsize *size)
   g_autoptr (GError) error = NULL;
   g_autofree char *name = make_name ("good");
   g_autofree char *path = get_path (name);
-  g_autoptr (TbufArena) arena = tbuf_arena_create (name, 5000, TBUF_ARENA_NONE, &error);
+  g_autoptr (TbufArena) arena G_GNUC_UNUSED = tbuf_arena_create (name, 5000, TBUF_ARENA_NONE, &error);
   char *contents;
 
   g_assert_no_error (error);
@@ -688,7 +688,7 @@ test_leaks_no_descriptor (void)
   for (guint i = 0; i < 100; i++)
     {
       g_autoptr (TbufArena) arena = tbuf_arena_new (8, NULL);
-      g_autoptr (TbufArena) other = tbuf_arena_open_fd (tbuf_arena_get_fd (arena), TBUF_ARENA_NONE, NULL);
+      g_autoptr (TbufArena) other G_GNUC_UNUSED = tbuf_arena_open_fd (tbuf_arena_get_fd (arena), TBUF_ARENA_NONE, NULL);
       g_autoptr (TbufArena) named = tbuf_arena_create (name, 8, TBUF_ARENA_NONE, NULL);
 
       g_assert_null (tbuf_arena_create (name, 8, TBUF_ARENA_NONE, NULL));

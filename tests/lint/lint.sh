@@ -46,11 +46,19 @@ for file in $(list '*.py'); do
         wrong "$file: not Python"
 done
 
+# Whatever processes share is explained.
+fields=$(sed -n '/^typedef struct/,/^}/s/^  \(char\|guint[0-9]*\) *\([a-z_]*[a-z]\)[];[].*/\2/p' libtbuf/tbuf-format-private.h)
+[ -n "$fields" ] || wrong "libtbuf/tbuf-format-private.h: found no fields in it"
+for field in $fields; do
+    case $field in reserved*) continue ;; esac
+    grep -q "\`$field\`" docs/shared-format.md || wrong "docs/shared-format.md does not explain $field"
+done
+
 if [ ! -e "$build/build.ninja" ]; then
     CC=clang meson setup "$build" "$top" --werror -Dintrospection=disabled -Dvapi=disabled -Dpython=disabled \
         -Dgjs=disabled -Ddocs=disabled || wrong "clang: cannot configure"
 fi
-ninja -C "$build" || wrong "clang does not build it without warnings"
+ninja -k 0 -C "$build" || wrong "clang does not build it without warnings"
 
 [ "$status" -ne 0 ] || echo "lint: nothing found"
 exit "$status"
