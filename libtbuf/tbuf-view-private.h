@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "tbuf-region-private.h"
 #include "tbuf-arena.h"
+#include "tbuf-dtype-private.h"
+#include "tbuf-region-private.h"
 #include "tbuf-view.h"
 
 G_BEGIN_DECLS
@@ -17,7 +18,8 @@ typedef struct
   const gssize  *strides;     /* (nullable) in bytes; NULL: C order, contiguous */
   guint          n_dims;
   TbufViewFlags  flags;
-  const char    *name;        /* (nullable) of the array in the arena's layout */
+  const char    *name;        /* (nullable) of the array in the arena's layout, if the view is all of it */
+  const char    *array_name;  /* (nullable) of the array that the view is a part of; @name, if this is NULL */
   guint          first_phase; /* live from this phase … */
   guint          last_phase;  /* … to this one, TBUF_ALWAYS_LIVE: in all of them */
 } TbufViewSpec;
@@ -41,20 +43,51 @@ struct _TbufView
   guint          flags;
   guint          first_phase;
   guint          last_phase;
-  gsize         *shape;       /* n_dims of them; lives in one block with strides and name */
+  gsize         *shape;       /* (owned) n_dims of them, in one block with the strides and the names */
   gssize        *strides;
-  char          *name;
+  const char    *name;
+  const char    *array_name;  /* for messages: what is not live */
 };
 
 struct _TbufViewClass
 {
   TbufRegionClass parent_class;
-
-  TbufDtype dtype;
 };
 
-TbufView *tbuf_view_new         (TbufArena           *arena,
-                                 const TbufViewSpec  *spec,
-                                 GError             **error);
+TbufView *tbuf_view_new              (TbufArena           *arena,
+                                      const TbufViewSpec  *spec,
+                                      GError             **error);
+TbufView *tbuf_view_new_flat         (TbufArena           *arena,
+                                      TbufDtype            dtype,
+                                      gsize                offset,
+                                      gsize                n_items,
+                                      GError             **error);
+TbufView *tbuf_view_lookup           (TbufArena           *arena,
+                                      const char          *array_name,
+                                      TbufDtype            dtype,
+                                      GError             **error);
+void      tbuf_view_init_dtype       (TbufView            *self,
+                                      TbufDtype            dtype);
+
+static inline gboolean
+tbuf_view_is_live_now (const TbufView *self)
+{
+  guint phase;
+
+  if (G_LIKELY (self->first_phase == TBUF_ALWAYS_LIVE))
+    return TRUE;
+
+  phase = tbuf_mapping_get_phase (self->parent_instance.mapping);
+  return self->first_phase <= phase && phase <= self->last_phase;
+}
+
+/* tbuf_view_check_access() without the words: for where an access costs a few nanoseconds. */
+static inline gboolean
+tbuf_view_can_access (const TbufView *self,
+                      gboolean        writable)
+{
+  return G_LIKELY (self->items != NULL) && tbuf_view_is_live_now (self) &&
+         !(writable && self->parent_instance.mapping->read_only);
+}
 
 G_END_DECLS
