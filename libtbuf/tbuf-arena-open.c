@@ -167,7 +167,7 @@ tbuf_arena_new_for_layout (TbufLayout      *layout,
 }
 
 /**
- * tbuf_arena_create:
+ * tbuf_arena_create: (constructor)
  * @name: a file name: 1 to 200 bytes, without “/”, not starting with a dot
  * @size: how many bytes
  * @flags: `KEEP`, `OPEN_OR_CREATE`, `REPLACE_STALE`, or none
@@ -198,7 +198,7 @@ tbuf_arena_create (const char      *name,
 }
 
 /**
- * tbuf_arena_open:
+ * tbuf_arena_open: (constructor)
  * @name: its name
  * @flags: `READ_ONLY`, `WAIT`, or none
  * @error: return location for an error
@@ -233,7 +233,7 @@ tbuf_arena_open (const char      *name,
 }
 
 /**
- * tbuf_arena_open_fd:
+ * tbuf_arena_open_fd: (constructor)
  * @fd: a file descriptor; it is duplicated, and stays the caller's
  * @flags: `READ_ONLY`, or none
  * @error: return location for an error

@@ -16,8 +16,15 @@ typedef struct _TbufArena  TbufArena;
 typedef struct _TbufView   TbufView;
 typedef struct _TbufLayout TbufLayout;
 
-/* Like G_DECLARE_DERIVABLE_TYPE, but with instance and class structs that stay
- * private: nobody outside subclasses a region or a view. */
+/**
+ * TBUF_DECLARE_TYPE: (skip)
+ * @Type: the name of the class
+ * @type: the prefix of its functions
+ * @TYPE: the name in its cast and check macros, without the prefix
+ *
+ * Like `G_DECLARE_DERIVABLE_TYPE`, but with instance and class structs that stay
+ * private: nobody outside subclasses a region or a view.
+ */
 #define TBUF_DECLARE_TYPE(Type, type, TYPE)                                                                                \
   TBUF_AVAILABLE_IN_ALL                                                                                                    \
   GType type##_get_type (void);                                                                                            \
