@@ -454,7 +454,7 @@ swap_if_big_endian (GVariant *variant)
 
 /*< private >
  * tbuf_layout_to_bytes:
- * @self: a layout
+ * @self: a planned layout
  *
  * Serializes a layout as it is stored in an arena: the variant of
  * tbuf_layout_to_variant(), little-endian on every machine.
@@ -476,7 +476,9 @@ tbuf_layout_to_bytes (TbufLayout *self)
  * @error: return location for an error
  *
  * Makes a layout from what tbuf_layout_to_bytes() made, with the checks and
- * the errors of tbuf_layout_new_from_variant().
+ * the errors of tbuf_layout_new_from_variant(). Where arrays are stored they
+ * have offsets, so a layout that is not planned is as corrupt as one that is
+ * planned badly.
  *
  * Returns: (transfer full): the layout
  */
@@ -486,6 +488,7 @@ tbuf_layout_new_from_bytes (GBytes  *bytes,
 {
   g_autoptr (GVariant) stored = NULL;
   g_autoptr (GVariant) variant = NULL;
+  g_autoptr (TbufLayout) self = NULL;
   gsize size;
   gconstpointer data = g_bytes_get_data (bytes, &size);
   gpointer copy = allocate_copy (size);
@@ -498,5 +501,12 @@ tbuf_layout_new_from_bytes (GBytes  *bytes,
     return NULL;
 
   variant = swap_if_big_endian (stored);
-  return read_layout (variant, error);
+  self = read_layout (variant, error);
+  if (self != NULL && self->state != TBUF_LAYOUT_PLANNED)
+    {
+      g_set_error_literal (error, TBUF_ERROR, TBUF_ERROR_FORMAT, "The layout is corrupt: it is not planned");
+      return NULL;
+    }
+
+  return g_steal_pointer (&self);
 }

@@ -143,6 +143,22 @@ test_no_bytes_are_refused (void)
   g_assert_error (error, TBUF_ERROR, TBUF_ERROR_FORMAT);
 }
 
+static void
+test_unplanned_layouts_are_refused (void)
+{
+  g_autoptr (TbufLayout) layout = tbuf_layout_new ();
+  g_autoptr (TbufLayout) copy = NULL;
+  g_autoptr (GBytes) bytes = NULL;
+  g_autoptr (GError) error = NULL;
+
+  tbuf_layout_add_array (layout, "A", TBUF_DTYPE_INT8, (gsize[]) { 100 }, 1, NULL, NULL, &error);
+  g_assert_no_error (error);
+  bytes = tbuf_layout_to_bytes (layout);
+  copy = tbuf_layout_new_from_bytes (bytes, &error);
+  g_assert_null (copy);
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_FORMAT);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -155,6 +171,7 @@ main (int   argc,
   g_test_add_func ("/tbuf/layout/stored/unaligned-bytes-are-read", test_unaligned_bytes_are_read);
   g_test_add_func ("/tbuf/layout/stored/what-was-read-is-private", test_what_was_read_is_private);
   g_test_add_func ("/tbuf/layout/stored/no-bytes-are-refused", test_no_bytes_are_refused);
+  g_test_add_func ("/tbuf/layout/stored/unplanned-layouts-are-refused", test_unplanned_layouts_are_refused);
 
   return g_test_run ();
 }
