@@ -73,8 +73,8 @@ fill_int32 (TbufArena *arena,
     g_autofree gint32 *got = tbuf_int32_view_dup_array (TBUF_INT32_VIEW (view), &n_got, NULL); \
     g_assert_nonnull (got);                                                                   \
     g_assert_cmpmem (got, n_got * sizeof *got, right, sizeof right);                          \
-    for (gsize item = 0; item < n_got; item++)                                                \
-      g_assert_cmpint (tbuf_int32_view_at (TBUF_INT32_VIEW (view), item), ==, right[item]);   \
+    for (gsize k = 0; k < n_got; k++)                                                         \
+      g_assert_cmpint (tbuf_int32_view_at (TBUF_INT32_VIEW (view), k), ==, right[k]);         \
   } G_STMT_END
 
 #define assert_shape(view, ...)                                                               \
