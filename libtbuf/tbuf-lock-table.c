@@ -389,11 +389,18 @@ make_free (TbufLockTable *self,
   advance_change_word (&words->room);
 }
 
-static void
-poke (TbufRecord *record)
+/* A waiter can withdraw without the guard, so that its state is exchanged and
+ * never overwritten: what it freed must not come back to life. */
+static gboolean
+change_waiter (TbufRecord      *record,
+               guint32          expected,
+               TbufRecordState  state)
 {
-  set_state (record, TBUF_RECORD_POKED);
+  if (!__atomic_compare_exchange_n (&record->state, &expected, (guint32) state, FALSE, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+    return FALSE;
+
   tbuf_system_futex_wake (&record->state, TRUE);
+  return TRUE;
 }
 
 static int
@@ -465,16 +472,15 @@ grant_waiters (TbufLockTable *self,
 
       if (verdict == TBUF_VERDICT_FREE && (waiter.flags & TBUF_RECORD_ENTITLED))
         {
-          stop_waiting (self, index);
-          set_state (record, TBUF_RECORD_GRANTED);
-          tbuf_lock_table_announce (self, waiter.start, waiter.end);
-          tbuf_system_futex_wake (&record->state, TRUE);
-          continue;
+          if (change_waiter (record, waiter.state, TBUF_RECORD_GRANTED))
+            {
+              stop_waiting (self, index);
+              tbuf_lock_table_announce (self, waiter.start, waiter.end);
+            }
         }
-
-      if (verdict == TBUF_VERDICT_FREE && n_poked < G_N_ELEMENTS (poked))
+      else if (change_waiter (record, waiter.state, TBUF_RECORD_POKED) &&
+               verdict == TBUF_VERDICT_FREE && n_poked < G_N_ELEMENTS (poked))
         poked[n_poked++] = claim;
-      poke (record);
     }
 }
 
@@ -712,7 +718,7 @@ tbuf_lock_table_poke_own (TbufLockTable *self)
 
       read_record (&self->records[i], &record);
       if (record.id == self->participant.id && is_waiting (&record))
-        poke (&self->records[i]);
+        change_waiter (&self->records[i], record.state, TBUF_RECORD_POKED);
     }
 }
 

@@ -442,8 +442,15 @@ tbuf_lock_release (TbufLockTable   *self,
   result = tbuf_guard_enter (self, UNLOCK_GUARD_US);
   if (G_UNLIKELY (result != TBUF_GUARD_ENTERED))
     {
-      guint32 number = __atomic_exchange_n (&hold->record, 0, __ATOMIC_ACQ_REL);
+      guint32 number;
 
+      if (hold->record != 0 && hold->count > 1)
+        {
+          __atomic_sub_fetch (&hold->count, 1, __ATOMIC_RELAXED);
+          return TRUE;
+        }
+
+      number = __atomic_exchange_n (&hold->record, 0, __ATOMIC_ACQ_REL);
       if (number == 0)
         return set_not_held_error (error);
 
@@ -602,11 +609,8 @@ tbuf_lock_attach (TbufLockTable  *self,
 
   /* Whoever had the slot before is dead, and what it left is known to be so. */
   slot = TBUF_ID_TO_SLOT (participant->id);
-  if (tbuf_guard_enter (self, -1) != TBUF_GUARD_ENTERED)
-    {
-      g_set_error_literal (error, TBUF_ERROR, TBUF_ERROR_FORMAT, "The arena's lock table is corrupt: it can't be entered");
-      return FALSE;
-    }
+  if (!tbuf_lock_enter_table (self, error))
+    return FALSE;
 
   for (guint32 i = 0; i < MIN (self->words->high, TBUF_N_RECORDS); i++)
     {
