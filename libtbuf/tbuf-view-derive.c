@@ -145,6 +145,18 @@ clamp_index (gssize index,
   return index;
 }
 
+static gboolean
+check_axis (TbufView  *self,
+            guint      axis,
+            GError   **error)
+{
+  if (axis < self->n_dims)
+    return TRUE;
+
+  g_set_error (error, TBUF_ERROR, TBUF_ERROR_RANGE, "There is no axis %u: the view has %u", axis, self->n_dims);
+  return FALSE;
+}
+
 /**
  * tbuf_view_slice:
  * @self: a view
@@ -187,14 +199,8 @@ tbuf_view_slice (TbufView  *self,
 
   g_return_val_if_fail (TBUF_IS_VIEW (self), NULL);
 
-  if (!tbuf_region_check_usable (&self->parent_instance, error))
+  if (!tbuf_region_check_usable (&self->parent_instance, error) || !check_axis (self, axis, error))
     return NULL;
-
-  if (axis >= self->n_dims)
-    {
-      g_set_error (error, TBUF_ERROR, TBUF_ERROR_RANGE, "There is no axis %u: the view has %u", axis, self->n_dims);
-      return NULL;
-    }
 
   if (step == 0)
     {
@@ -221,6 +227,65 @@ tbuf_view_slice (TbufView  *self,
     strides[axis] = self->strides[axis];
 
   return derive (self, self->dtype, self->byte_order, offset, shape, strides, self->n_dims, error);
+}
+
+/**
+ * tbuf_view_select:
+ * @self: a view
+ * @axis: the axis to leave out, from 0
+ * @index: which items of that axis to keep
+ * @error: where to put an error
+ *
+ * Makes a view of the items that have one index along an axis, without that axis.
+ *
+ * Of a matrix it is a row (axis 0) or a column (axis 1), as `view[3]` and
+ * `view[:, 3]` are in Python. A negative index counts from the end of the axis.
+ *
+ * Errors: %TBUF_ERROR_RANGE if there is no such axis or index,
+ * %TBUF_ERROR_INVALID if the view is empty. Any thread may call this.
+ *
+ * Returns: (transfer full): a view of the same class, with one axis less
+ *
+ * Since: 1.0
+ */
+TbufView *
+tbuf_view_select (TbufView  *self,
+                  guint      axis,
+                  gssize     index,
+                  GError   **error)
+{
+  gsize shape[TBUF_VIEW_MAX_DIMS] = { 0 };
+  gssize strides[TBUF_VIEW_MAX_DIMS] = { 0 };
+  gsize position, offset;
+
+  g_return_val_if_fail (TBUF_IS_VIEW (self), NULL);
+
+  if (!tbuf_region_check_usable (&self->parent_instance, error) || !check_axis (self, axis, error))
+    return NULL;
+
+  /* Below the first item this wraps, and is out of range all the same. */
+  position = index < 0 ? self->shape[axis] + (gsize) index : (gsize) index;
+  if (position >= self->shape[axis])
+    {
+      g_set_error (error, TBUF_ERROR, TBUF_ERROR_RANGE,
+                   "There is no index %" G_GSSIZE_FORMAT " in axis %u: it has %" G_GSIZE_FORMAT " items",
+                   index, axis, self->shape[axis]);
+      return NULL;
+    }
+
+  for (guint i = 0, j = 0; i < self->n_dims; i++)
+    if (i != axis)
+      {
+        shape[j] = self->shape[i];
+        strides[j++] = self->strides[i];
+      }
+
+  /* Only where there are items does a stride stay inside of the arena. */
+  offset = self->first_item;
+  if (self->n_items > 0)
+    offset += position * (gsize) self->strides[axis];
+
+  return derive (self, self->dtype, self->byte_order, offset, shape, strides, self->n_dims - 1, error);
 }
 
 /**

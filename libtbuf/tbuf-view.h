@@ -63,6 +63,11 @@ TbufView      *tbuf_view_slice          (TbufView       *self,
                                          gssize          step,
                                          GError        **error);
 TBUF_AVAILABLE_IN_ALL
+TbufView      *tbuf_view_select         (TbufView       *self,
+                                         guint           axis,
+                                         gssize          index,
+                                         GError        **error);
+TBUF_AVAILABLE_IN_ALL
 TbufView      *tbuf_view_reshape        (TbufView       *self,
                                          const gsize    *shape,
                                          guint           n_dims,

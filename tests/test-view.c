@@ -551,6 +551,50 @@ test_slices_each_axis (void)
 }
 
 static void
+test_selects_along_each_axis (void)
+{
+  g_autoptr (TbufArena) arena = new_arena (80);
+  g_autoptr (TbufView) view = new_view (arena, TBUF_DTYPE_INT32, 8, SHAPE (3, 4), NULL, 2);
+  g_autoptr (TbufView) row = NULL;
+  g_autoptr (TbufView) column = NULL;
+  g_autoptr (TbufView) single = NULL;
+  g_autoptr (TbufView) none = NULL;
+  g_autoptr (TbufView) of_none = NULL;
+  g_autoptr (GError) error = NULL;
+
+  fill_int32 (arena, 20);
+  row = tbuf_view_select (view, 0, 1, &error);
+  g_assert_no_error (error);
+  assert_shape (row, 4);
+  g_assert_true (tbuf_view_is_contiguous (row));
+  assert_int32s (row, 6, 7, 8, 9);
+
+  column = tbuf_view_select (view, 1, -1, &error);
+  g_assert_no_error (error);
+  assert_shape (column, 3);
+  assert_strides (column, 16);
+  assert_int32s (column, 5, 9, 13);
+
+  single = tbuf_view_select (column, 0, 2, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (tbuf_view_get_n_dims (single), ==, 0);
+  assert_int32s (single, 13);
+
+  none = tbuf_view_slice (view, 1, 2, 2, 1, &error);
+  g_assert_no_error (error);
+  of_none = tbuf_view_select (none, 0, 2, &error);
+  g_assert_no_error (error);
+  assert_shape (of_none, 0);
+
+  assert_fails (tbuf_view_select (view, 0, 3, &error), error, TBUF_ERROR_RANGE, "There is no index 3 in axis 0: it has 3 items");
+  assert_fails (tbuf_view_select (view, 1, -5, &error), error, TBUF_ERROR_RANGE, "There is no index -5 in axis 1*");
+  assert_fails (tbuf_view_select (view, 0, G_MINSSIZE, &error), error, TBUF_ERROR_RANGE, "There is no index -*");
+  assert_fails (tbuf_view_select (none, 1, 0, &error), error, TBUF_ERROR_RANGE, "There is no index 0 in axis 1: it has 0 items");
+  assert_fails (tbuf_view_select (view, 2, 0, &error), error, TBUF_ERROR_RANGE, "There is no axis 2: the view has 2");
+  assert_fails (tbuf_view_select (single, 0, 0, &error), error, TBUF_ERROR_RANGE, "There is no axis 0: the view has 0");
+}
+
+static void
 test_reshapes_what_is_contiguous (void)
 {
   g_autoptr (TbufArena) arena = new_arena (48);
@@ -880,6 +924,7 @@ main (int   argc,
   g_test_add_func ("/tbuf/view/slices-as-python-does", test_slices_as_python_does);
   g_test_add_func ("/tbuf/view/slices-with-extreme-steps", test_slices_with_extreme_steps);
   g_test_add_func ("/tbuf/view/slices-each-axis", test_slices_each_axis);
+  g_test_add_func ("/tbuf/view/selects-along-each-axis", test_selects_along_each_axis);
   g_test_add_func ("/tbuf/view/reshapes-what-is-contiguous", test_reshapes_what_is_contiguous);
   g_test_add_func ("/tbuf/view/transposes", test_transposes);
   g_test_add_func ("/tbuf/view/sees-the-same-bytes-as-other-dtypes", test_sees_the_same_bytes_as_other_dtypes);
