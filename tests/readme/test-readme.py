@@ -29,7 +29,7 @@ def run_c(path):
 
 
 def run_python(path):
-    return run(os.environ.get('PYTHON', 'python3'), path)
+    return run(os.environ.get('PYTHON', sys.executable), path)
 
 
 def run_js(path):
