@@ -1,0 +1,668 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What makes libtbuf feel at home in Python. All of it is sugar: the work is done in C."""
+
+import errno
+import functools
+import math
+import operator
+
+from gi._gi import FunctionInfo
+from gi.module import get_introspection_module
+from gi.overrides import _tbuf, override
+from gi.repository import GLib, GObject
+
+Tbuf = get_introspection_module("Tbuf")
+
+__all__ = []
+
+_DOMAIN = GLib.quark_to_string(Tbuf.error_quark())
+
+# Shortcuts for the flags.
+READ_ONLY = Tbuf.ArenaFlags.READ_ONLY
+KEEP = Tbuf.ArenaFlags.KEEP
+OPEN_OR_CREATE = Tbuf.ArenaFlags.OPEN_OR_CREATE
+REPLACE_STALE = Tbuf.ArenaFlags.REPLACE_STALE
+WAIT = Tbuf.ArenaFlags.WAIT
+__all__ += ["READ_ONLY", "KEEP", "OPEN_OR_CREATE", "REPLACE_STALE", "WAIT"]
+
+
+# Errors: each is the GLib.Error that the library gave, and Python's own as well.
+
+# What a code is to Python: the exceptions, and the errno of those that have one.
+_ERRORS = {
+    "INVALID": (ValueError, None),
+    "RANGE": (IndexError, None),
+    "ALIGNMENT": (ValueError, None),
+    "DTYPE": (ValueError, None),
+    "NOT_CONTIGUOUS": (BufferError, None),
+    "NOT_NATIVE": (BufferError, None),
+    "FORMAT": (ValueError, None),
+    "VERSION": (ValueError, None),
+    "EXISTS": (ValueError, None),
+    "NOT_FOUND": (LookupError, None),
+    "PERMISSION": (PermissionError, errno.EACCES),
+    "READ_ONLY": ((ValueError, BufferError), None),
+    "NO_SPACE": (OSError, errno.ENOSPC),
+    "BUSY": (BlockingIOError, errno.EAGAIN),
+    "TIMED_OUT": (TimeoutError, errno.ETIMEDOUT),
+    "DEADLOCK": (OSError, errno.EDEADLK),
+    "OWNER_DIED": (OSError, errno.EOWNERDEAD),
+    "NOT_HELD": (RuntimeError, None),
+    "NOT_LIVE": (BufferError, None),
+    "DETACHED": (BufferError, None),
+    "CLOSED": ((ValueError, BufferError), None),
+    "INFEASIBLE": (ValueError, None),
+}
+
+
+def _make_error_class(name, bases, code, number=None):
+    def __init__(self, message="unknown error", domain=_DOMAIN, code=code):
+        GLib.Error.__init__(self, message, domain, int(code))
+        if number is not None:
+            self.errno = number
+
+    def __str__(self):
+        return self.message
+
+    # RuntimeError is a base of GLib.Error already.
+    bases = tuple(base for base in bases if base is not RuntimeError)
+    error_class = type(name, bases, {
+        "__doc__": "A Tbuf.Error as an exception of Python.",
+        "__init__": __init__,
+        "__module__": "gi.repository.Tbuf",
+        "__str__": __str__,
+    })
+    globals()[name] = error_class
+    __all__.append(name)
+    return error_class
+
+
+def _make_error_classes():
+    classes = {}
+    for code_name, (python_errors, number) in _ERRORS.items():
+        code = getattr(Tbuf.Error, code_name)
+        if not isinstance(python_errors, tuple):
+            python_errors = (python_errors,)
+        name = code_name.title().replace("_", "") + "Error"
+        classes[int(code)] = _make_error_class(name, (GLib.Error, *python_errors), code, number)
+    return classes
+
+
+_error_classes = _make_error_classes()
+
+# The names of arenas are those of files, while arrays and phases are looked up as in a dict.
+_make_error_class("KeyNotFoundError", (NotFoundError, KeyError), Tbuf.Error.NOT_FOUND)
+_make_error_class("ArenaNotFoundError", (NotFoundError, FileNotFoundError), Tbuf.Error.NOT_FOUND, errno.ENOENT)
+_make_error_class("ArenaExistsError", (ExistsError, FileExistsError), Tbuf.Error.EXISTS, errno.EEXIST)
+_error_classes[int(Tbuf.Error.NOT_FOUND)] = KeyNotFoundError
+
+
+def _make_error(message, domain, code):
+    if domain != _DOMAIN:
+        return GLib.Error(message, domain, code)
+    return _error_classes.get(code, GLib.Error)(message, domain, code)
+
+
+def _error(code, message):
+    return _make_error(message, _DOMAIN, int(code))
+
+
+def _with_errors(call):
+    """The function, raising Python's errors in place of a bare GLib.Error."""
+    @functools.wraps(call, assigned=("__name__", "__doc__"), updated=())
+    def wrapper(*args, **kwargs):
+        try:
+            return call(*args, **kwargs)
+        except GLib.Error as error:
+            if type(error) is not GLib.Error or error.domain != _DOMAIN:
+                raise
+            raise _make_error(error.message, error.domain, error.code) from None
+    return wrapper
+
+
+def _naming_arenas(call):
+    """The function, whose names are those of arenas and so, to Python, of files."""
+    @functools.wraps(call)
+    def wrapper(*args, **kwargs):
+        try:
+            return call(*args, **kwargs)
+        except KeyNotFoundError as error:
+            raise ArenaNotFoundError(error.message) from None
+        except ExistsError as error:
+            raise ArenaExistsError(error.message) from None
+    return wrapper
+
+
+# Arguments as Python programs have them at hand.
+
+_PYTHON_DTYPES = {
+    bool: Tbuf.Dtype.BOOL,
+    int: Tbuf.Dtype.INT64,
+    float: Tbuf.Dtype.FLOAT64,
+    complex: Tbuf.Dtype.COMPLEX128,
+}
+
+
+def _parse_dtype(dtype):
+    """The Tbuf.Dtype and Tbuf.ByteOrder of "i2", ">f8", numpy.float32, float, numpy.dtype("int8"), …"""
+    if isinstance(dtype, Tbuf.Dtype):
+        return dtype, Tbuf.ByteOrder.NATIVE
+    if isinstance(dtype, type) and dtype in _PYTHON_DTYPES:
+        return _PYTHON_DTYPES[dtype], Tbuf.ByteOrder.NATIVE
+    if not isinstance(dtype, str):
+        import numpy
+        dtype = numpy.dtype(dtype)
+        if dtype.fields is not None or dtype.subdtype is not None:
+            raise _error(Tbuf.Error.DTYPE,
+                         f"{dtype} is a structured dtype, which has no view: make one array of each field")
+        dtype = dtype.str
+    _parsed, dtype, byte_order = Tbuf.Dtype.parse(dtype)
+    return dtype, byte_order
+
+
+@functools.cache
+def _get_dtype(dtype, byte_order):
+    typestr = Tbuf.Dtype.to_typestr(dtype, byte_order)
+    try:
+        import numpy
+    except ImportError:
+        return typestr
+    return numpy.dtype(typestr)
+
+
+def _parse_shape(shape):
+    try:
+        return (operator.index(shape),)
+    except TypeError:
+        return tuple(operator.index(extent) for extent in shape)
+
+
+def _parse_timeout(timeout):
+    """Microseconds of seconds; None is for ever."""
+    if timeout is None or timeout == math.inf:
+        return -1
+    if not timeout >= 0:
+        raise ValueError(f"timeout is {timeout!r}: it takes seconds from 0 on, or None to wait for ever")
+    return math.ceil(timeout * 1_000_000)
+
+
+def _wait(call, timeout):
+    """Call with a timeout in microseconds, in slices: Python sees Ctrl-C only between calls into C."""
+    timeout = _parse_timeout(timeout)
+    if timeout == 0:
+        return call(0)
+    slice_us = 100_000
+    end = GLib.get_monotonic_time() + timeout
+    while True:
+        left = slice_us + 1 if timeout < 0 else max(end - GLib.get_monotonic_time(), 1)
+        try:
+            return call(min(left, slice_us))
+        except TimedOutError:
+            if left <= slice_us:
+                raise
+
+
+# Regions: what arenas and views have in common.
+
+_WATCHED_SIGNALS = frozenset(["locked", "unlocked", "owner-died", "changed", "notify::lock-state"])
+
+
+@override
+class Region(Tbuf.Region, _tbuf.Region):
+    lock = _tbuf.Region.lock
+    recover = _tbuf.Region.recover
+    unlock = _tbuf.Region.unlock
+
+    @property
+    def arena(self):
+        """the arena of a view, or the arena itself"""
+        return self.get_arena()
+
+    @property
+    def lock_state(self):
+        """the strongest lock that anyone has on the bytes, a Tbuf.LockState"""
+        return self.get_lock_state()
+
+    @property
+    def held_mode(self):
+        """the lock that this object holds, a Tbuf.LockMode"""
+        return self.get_held_mode()
+
+    def __bool__(self):
+        # Without this, what has a length of 0 would be false.
+        return True
+
+    def __enter__(self):
+        raise TypeError("a lock is taken with `with view.lock():`")
+
+    def _watch_for(self, signal):
+        if signal.replace("_", "-") in _WATCHED_SIGNALS:
+            self.set_watch(True)
+
+    def connect(self, signal, handler, *args):
+        self._watch_for(signal)
+        return super().connect(signal, handler, *args)
+
+    def connect_after(self, signal, handler, *args):
+        self._watch_for(signal)
+        return super().connect_after(signal, handler, *args)
+
+    def connect_object(self, signal, handler, *args):
+        self._watch_for(signal)
+        return super().connect_object(signal, handler, *args)
+
+    def connect_object_after(self, signal, handler, *args):
+        self._watch_for(signal)
+        return super().connect_object_after(signal, handler, *args)
+
+    def __array__(self, dtype=None, copy=None):
+        """numpy uses the buffer itself, and comes here for the error where there is none."""
+        import numpy
+        array = numpy.asarray(memoryview(self))
+        if dtype is not None and numpy.dtype(dtype) != array.dtype:
+            if copy is False:
+                raise ValueError(f"a view of {array.dtype} is no array of {numpy.dtype(dtype)} without a copy")
+            return array.astype(dtype)
+        return array.copy() if copy else array
+
+
+__all__.append("Region")
+
+
+# Arenas.
+
+@override
+class Arena(Tbuf.Arena, _tbuf.Arena):
+    @staticmethod
+    def new(size):
+        """An anonymous arena, which other processes get by its descriptor."""
+        return Tbuf.Arena.new(size)
+
+    @staticmethod
+    @_naming_arenas
+    def new_for_layout(layout, name=None, flags=Tbuf.ArenaFlags(0)):
+        """An arena for the arrays of a layout, which is planned if it was not yet."""
+        if not layout.is_planned():
+            layout.plan()
+        return Tbuf.Arena.new_for_layout(layout, name, flags)
+
+    @staticmethod
+    @_naming_arenas
+    def create(name, size, flags=Tbuf.ArenaFlags(0)):
+        """A new arena that other processes open by its name."""
+        return Tbuf.Arena.create(name, size, flags)
+
+    @staticmethod
+    @_naming_arenas
+    def open(name, flags=Tbuf.ArenaFlags(0)):
+        """The arena of that name."""
+        return Tbuf.Arena.open(name, flags)
+
+    @staticmethod
+    def open_fd(fd, flags=Tbuf.ArenaFlags(0)):
+        """The arena of that descriptor, an int or what has a fileno()."""
+        return Tbuf.Arena.open_fd(fd if isinstance(fd, int) else fd.fileno(), flags)
+
+    @staticmethod
+    @_naming_arenas
+    def unlink(name):
+        """Take the name away; those who have the arena open keep it."""
+        return Tbuf.Arena.unlink(name)
+
+    @property
+    def name(self):
+        """the name, None if it has none"""
+        return self.get_name()
+
+    @property
+    def size(self):
+        """the bytes of data"""
+        return self.get_size()
+
+    nbytes = size
+
+    @property
+    def flags(self):
+        """how it was created or opened, Tbuf.ArenaFlags"""
+        return self.get_flags()
+
+    @property
+    def layout(self):
+        """the layout, None if it has none"""
+        return self.get_layout()
+
+    @property
+    def n_participants(self):
+        """how many mappings of it live, in all processes"""
+        return self.get_n_participants()
+
+    @property
+    def phases(self):
+        """the names of the phases"""
+        return tuple(self.list_phases())
+
+    @property
+    def phase(self):
+        """the name of the current phase; set it to enter another"""
+        return self.get_phase()
+
+    @phase.setter
+    def phase(self, name):
+        self.set_phase(name)
+
+    def fileno(self):
+        return self.get_fd()
+
+    def set_phase(self, phase, timeout=None, cancellable=None):
+        """Enter a phase; the timeout is in seconds."""
+        _wait(lambda timeout_us: Tbuf.Arena.set_phase(self, phase, timeout_us, cancellable), timeout)
+
+    def create_view(self, dtype, offset=0, shape=None, strides=None, *, unaligned=False):
+        """A view of the bytes from offset on.
+
+        The dtype may be a Tbuf.Dtype, a name such as "i2" or ">f8", or numpy's. The shape may be a number of
+        items; without it, the view has one axis with all items that fit.
+        """
+        dtype, byte_order = _parse_dtype(dtype)
+        if shape is None:
+            shape = max(self.size - offset, 0) // Tbuf.Dtype.get_item_size(dtype)
+        return Tbuf.Arena.create_view_full(self, dtype, byte_order, offset, _parse_shape(shape), strides,
+                                           Tbuf.ViewFlags.UNALIGNED if unaligned else Tbuf.ViewFlags(0))
+
+    # The arena as a mapping from names to arrays.
+
+    def __getitem__(self, name):
+        if not isinstance(name, str):
+            raise TypeError(f"an array of an arena is named by a str, not by {name!r}")
+        return self.get_view(name)
+
+    def __iter__(self):
+        return iter(self.list_arrays())
+
+    def __len__(self):
+        return len(self.list_arrays())
+
+    def __contains__(self, name):
+        return name in self.list_arrays()
+
+    def keys(self):
+        """The names of all arrays."""
+        return self.list_arrays()
+
+    def items(self):
+        """The names and views of those arrays that are live now."""
+        pairs = []
+        for name in self.list_arrays():
+            try:
+                pairs.append((name, self.get_view(name)))
+            except NotLiveError:
+                pass
+        return pairs
+
+    def values(self):
+        """The views of those arrays that are live now."""
+        return [view for name, view in self.items()]
+
+    def get(self, name, default=None):
+        """The view of an array, the default if there is none of that name."""
+        return self.get_view(name) if name in self.list_arrays() else default
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def __repr__(self):
+        parts = [repr(self.name) if self.name else "anonymous", f"{self.size} bytes"]
+        if self.phase:
+            parts.append(f"phase {self.phase!r}")
+        if len(self):
+            parts.append("arrays " + ", ".join(repr(name) for name in self))
+        return f"<Tbuf.Arena {', '.join(parts)}>"
+
+
+__all__.append("Arena")
+
+
+# Views.
+
+# How many items of an axis a repr shows, and how many axes.
+_REPR_ITEMS = 6
+_REPR_AXES = 3
+
+
+@override
+class View(Tbuf.View, _tbuf.View):
+    @property
+    def name(self):
+        """the name of the array in the layout, None if it is none of those"""
+        return self.get_name()
+
+    @property
+    def dtype(self):
+        """the numpy.dtype; without numpy, the string that numpy would take for it"""
+        return _get_dtype(self.get_dtype(), self.get_byte_order())
+
+    @property
+    def T(self):
+        """the view with its axes reversed"""
+        return self.transpose()
+
+    def numpy(self):
+        """The view as a numpy.ndarray over the same memory."""
+        import numpy
+        return numpy.asarray(self)
+
+    def __dlpack_device__(self):
+        return 1, 0  # kDLCPU, of which there is one
+
+    def __dlpack__(self, *, stream=None, **kwargs):
+        """For torch.from_dlpack() and its like; what numpy supports of it."""
+        array = self.numpy()
+        try:
+            return array.__dlpack__(stream=stream, **kwargs)
+        except TypeError:
+            # Before numpy 2.1 there was only the first version of the protocol, which takes no more than that.
+            return array.__dlpack__(stream=stream)
+
+    def view(self, dtype):
+        """The same bytes as items of another dtype."""
+        return self.cast(*_parse_dtype(dtype))
+
+    def reshape(self, *shape):
+        """The same items with other axes; one extent may be -1, and is what remains."""
+        shape = _parse_shape(shape[0] if len(shape) == 1 else shape)
+        if shape.count(-1) == 1:
+            rest = -math.prod(shape)
+            if rest == 0 or self.size % rest != 0:
+                raise _error(Tbuf.Error.INVALID, f"{self.size} items cannot be reshaped to {shape}")
+            shape = tuple(self.size // rest if extent == -1 else extent for extent in shape)
+        if any(extent < 0 for extent in shape):
+            raise _error(Tbuf.Error.INVALID, f"{shape} is no shape: an extent is 0 or more, and one may be -1")
+        return Tbuf.View.reshape(self, shape)
+
+    def __iter__(self):
+        return (self[i] for i in range(len(self)))
+
+    def __reversed__(self):
+        return (self[i] for i in range(len(self) - 1, -1, -1))
+
+    def _get_part(self, key):
+        """What __getitem__ of the extension leaves: a key that does not name one item."""
+        part = self
+        axis = 0
+        for one in self._complete_key(key):
+            if isinstance(one, slice):
+                part = part.slice(axis, *_slice_bounds(one, part.shape[axis]))
+                axis += 1
+            else:
+                part = part.select(axis, one)
+        return part
+
+    def _complete_key(self, key):
+        """One index or slice for each axis."""
+        keys = key if isinstance(key, tuple) else (key,)
+        ndim = self.ndim
+        for one in keys:
+            if one is not Ellipsis and not isinstance(one, slice) and not hasattr(one, "__index__"):
+                raise TypeError(f"{one!r} is no index of a view: use numpy.asarray(view)[...] for masks and lists")
+        n_ellipses = sum(one is Ellipsis for one in keys)
+        if n_ellipses > 1 or len(keys) - n_ellipses > ndim:
+            raise _error(Tbuf.Error.RANGE, f"{len(keys)} indices are too many for a view with {ndim} axes"
+                         if n_ellipses < 2 else "a key has one ellipsis at most")
+        at = next((i for i, one in enumerate(keys) if one is Ellipsis), len(keys))
+        missing = (slice(None),) * (ndim - len(keys) + n_ellipses)
+        return keys[:at] + missing + keys[at + n_ellipses:]
+
+    def _set_part(self, key, value):
+        """What __setitem__ of the extension leaves."""
+        part = self if key is Ellipsis else self._get_part(key)
+        part.check_access(True)
+        if isinstance(value, View) and value.shape == part.shape:
+            part.copy_from(value)
+            return
+        try:
+            import numpy
+        except ImportError:
+            _set_items(part, value)
+        else:
+            numpy.asarray(part)[...] = value
+
+    def __repr__(self):
+        name = f" {self.name!r}" if self.name else ""
+        try:
+            items = _format_items(self, ())
+        except GLib.Error as error:
+            items = "not live" if error.code == Tbuf.Error.NOT_LIVE else error.message
+        return f"<Tbuf.{type(self).__name__}{name} shape={self.shape} dtype={self.dtype} {items}>"
+
+
+def _slice_bounds(key, extent):
+    """What the library's slice() takes, to which -1 is not the place before the first item, but the last item."""
+    start, stop, step = key.indices(extent)
+    return (start if start >= 0 else GLib.MINSSIZE,
+            stop if stop >= 0 else GLib.MINSSIZE,
+            min(max(step, -GLib.MAXSSIZE), GLib.MAXSSIZE))
+
+
+def _format_items(view, index):
+    """The first items from index on, as nested lists."""
+    shape = view.shape
+    if len(index) == len(shape):
+        return repr(view[index])
+    if len(index) == _REPR_AXES:
+        return "[...]"
+    extent = shape[len(index)]
+    items = [_format_items(view, index + (i,)) for i in range(min(extent, _REPR_ITEMS))]
+    if extent > _REPR_ITEMS:
+        items.append("...")
+    return f"[{', '.join(items)}]"
+
+
+def _set_items(view, value):
+    """What numpy does for view[...] = value, for those who do without it."""
+    if hasattr(value, "__len__") and hasattr(value, "__getitem__"):
+        if len(value) not in (1, len(view)):
+            raise ValueError(f"{len(value)} items cannot be set as the {len(view)} of a view")
+        for i in range(len(view)):
+            view[i] = value[i if len(value) > 1 else 0]
+    elif view.ndim > 1:
+        for part in view:
+            _set_items(part, value)
+    else:
+        for i in range(len(view)):
+            view[i] = value
+
+
+__all__.append("View")
+
+
+# Layouts.
+
+@override
+class Layout(Tbuf.Layout):
+    def add_phase(self, name):
+        """Add a phase after those there are, and return the layout."""
+        Tbuf.Layout.add_phase(self, name)
+        return self
+
+    def add(self, name, shape, dtype, phases=None, *, alignment=None):
+        """Add an array, and return the layout.
+
+        The array is live in all phases, in the one that `phases` names, or from the first to the last of a pair.
+        """
+        first, last = (phases, phases) if phases is None or isinstance(phases, str) else phases
+        dtype, byte_order = _parse_dtype(dtype)
+        Tbuf.Layout.add_array(self, name, dtype, _parse_shape(shape), first, last)
+        if byte_order != Tbuf.ByteOrder.NATIVE:
+            self.set_byte_order(name, byte_order)
+        if alignment is not None:
+            self.set_alignment(name, alignment)
+        return self
+
+    def plan(self, timeout=None, cancellable=None):
+        """Give each array its offset, and return the layout; the timeout is in seconds."""
+        Tbuf.Layout.plan(self, _parse_timeout(timeout), cancellable)
+        return self
+
+    @property
+    def arrays(self):
+        """the names of the arrays"""
+        return tuple(self.list_arrays())
+
+    @property
+    def phases(self):
+        """the names of the phases"""
+        return tuple(self.list_phases())
+
+    @property
+    def size(self):
+        """the bytes that the arrays take as planned"""
+        return self.get_size()
+
+    @property
+    def lower_bound(self):
+        """the bytes that no plan can do without"""
+        return self.get_lower_bound()
+
+    @property
+    def unshared_size(self):
+        """the bytes that the arrays would take if none shared its bytes"""
+        return self.get_unshared_size()
+
+    def _repr_svg_(self):
+        """The map, as a notebook shows it."""
+        return self.to_svg()
+
+    def __repr__(self):
+        planned = f"{self.size} bytes" if self.is_planned() else "not planned"
+        return f"<Tbuf.Layout {planned}, phases {self.phases}, arrays {self.arrays}>"
+
+
+__all__.append("Layout")
+
+
+# The methods that may fail, of all classes and enumerations, raise Python's errors.
+
+def _wrap_methods(raw):
+    for name, call in list(vars(raw).items()):
+        if isinstance(call, FunctionInfo) and call.can_throw_gerror():
+            wrapper = _with_errors(call if call.is_method() else getattr(raw, name))
+            setattr(raw, name, wrapper if call.is_method() else staticmethod(wrapper))
+
+
+def _wrap_all():
+    for name in dir(Tbuf):
+        if name.startswith("_"):
+            continue
+        raw = getattr(Tbuf, name)
+        if isinstance(raw, type):
+            _wrap_methods(raw)
+        elif isinstance(raw, FunctionInfo) and raw.can_throw_gerror():
+            globals()[name] = _with_errors(raw)
+            __all__.append(name)
+
+
+_wrap_all()
+_tbuf.register(GObject.Object, Region, Arena, View, _make_error)
