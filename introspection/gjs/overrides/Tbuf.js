@@ -1,0 +1,483 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+/* What JavaScript adds to Tbuf: typed arrays over the memory itself, iteration,
+ * and locks that end by themselves. Everything else is plain introspection. */
+
+/* exported _init */
+
+const {GLib, GObject} = imports.gi;
+const System = imports.system;
+
+let Tbuf;
+
+/* Per dtype: the typed array, DataView's way to read one of its elements, how
+ * many elements make an item, and how they become what JavaScript has for it. */
+let elements;
+
+function describeElements() {
+    const {Dtype} = Tbuf;
+
+    return {
+        [Dtype.BOOL]: {Type: Uint8Array, read: 'getUint8', toItem: byte => byte !== 0},
+        [Dtype.INT8]: {Type: Int8Array, read: 'getInt8'},
+        [Dtype.INT16]: {Type: Int16Array, read: 'getInt16'},
+        [Dtype.INT32]: {Type: Int32Array, read: 'getInt32'},
+        [Dtype.INT64]: {Type: BigInt64Array, read: 'getBigInt64'},
+        [Dtype.UINT8]: {Type: Uint8Array, read: 'getUint8'},
+        [Dtype.UINT16]: {Type: Uint16Array, read: 'getUint16'},
+        [Dtype.UINT32]: {Type: Uint32Array, read: 'getUint32'},
+        [Dtype.UINT64]: {Type: BigUint64Array, read: 'getBigUint64'},
+        [Dtype.FLOAT16]: {Type: Uint16Array, read: 'getUint16', toItem: halfToNumber},
+        [Dtype.FLOAT32]: {Type: Float32Array, read: 'getFloat32'},
+        [Dtype.FLOAT64]: {Type: Float64Array, read: 'getFloat64'},
+        [Dtype.COMPLEX64]: {Type: Float32Array, read: 'getFloat32', isComplex: true},
+        [Dtype.COMPLEX128]: {Type: Float64Array, read: 'getFloat64', isComplex: true},
+    };
+}
+
+function halfToNumber(bits) {
+    const sign = bits & 0x8000 ? -1 : 1;
+    const exponent = bits >> 10 & 0x1f;
+    const fraction = bits & 0x3ff;
+
+    if (exponent === 0x1f)
+        return fraction ? NaN : sign * Infinity;
+    if (exponent === 0)
+        return sign * fraction * 2 ** -24;
+    return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+function newError(code, message) {
+    return new Tbuf.Error({code, message});
+}
+
+function isError(error, code) {
+    return error instanceof GLib.Error && error.matches(Tbuf.Error, code);
+}
+
+/* The ways from a GBytes to an ArrayBuffer over the same memory. Each entry
+ * gives the function, or throws. */
+const routes = {
+    /* Works wherever it was built for the engine of this very gjs. */
+    'the helper TbufGjs-1': () => {
+        imports.gi.versions.TbufGjs ??= '1';
+        const {TbufGjs} = imports.gi;
+        const key = Symbol.for('tbuf.gjs.take');
+
+        TbufGjs.install();
+        const take = globalThis[key];
+        delete globalThis[key];
+
+        return bytes => {
+            TbufGjs.offer(bytes);
+            return take();
+        };
+    },
+
+    /* Shares the memory up to gjs 1.80, and copies it from 1.82 on. */
+    'GLib.Bytes.toArray()': () => bytes => bytes.toArray().buffer,
+};
+
+let toBuffer = null;
+
+/* The first route that is seen to share memory. A route that copies would go
+ * unnoticed until two processes disagree, so what gjs promises does not count. */
+function findRoute() {
+    const view = Tbuf.Uint8View.new(Tbuf.Arena.new(2), 0, 2);
+    const reasons = [];
+
+    for (const [name, open] of Object.entries(routes)) {
+        try {
+            const route = open();
+            const array = new Uint8Array(route(view.get_bytes()));
+
+            view.set_item(0, 0x5a);
+            array[1] = 0xa5;
+            if (array[0] === 0x5a && view.get_item(1) === 0xa5)
+                return route;
+            reasons.push(`${name} copies`);
+        } catch (error) {
+            reasons.push(`${name} does not work: ${error.message}`);
+        }
+        view.set_item(0, 0);
+    }
+
+    throw new Error('Tbuf can make no typed array without a copy, so it makes none. ' +
+        `In this gjs (${System.version}), ${reasons.join('; ')}`);
+}
+
+function newBuffer(bytes) {
+    toBuffer ??= findRoute();
+
+    try {
+        return toBuffer(bytes);
+    } catch (error) {
+        if (!(error instanceof RangeError))
+            throw error;
+        throw newError(Tbuf.Error.RANGE,
+            `${bytes.get_size()} bytes are more than an ArrayBuffer can hold (${error.message}); take a window()`);
+    }
+}
+
+/* What a typed array cannot express, beside what nobody may touch. */
+function checkArray(view) {
+    const size = elements[view.get_dtype()].Type.BYTES_PER_ELEMENT;
+
+    view.check_access(true);
+    if (!view.isContiguous) {
+        throw newError(Tbuf.Error.NOT_CONTIGUOUS, 'The items do not lie one after another in C order ' +
+            `(strides ${view.get_strides().join(', ')}), as those of a typed array do; iterate, or take a copy()`);
+    }
+    if (size > 1 && view.get_byte_order() !== nativeOrder()) {
+        throw newError(Tbuf.Error.NOT_NATIVE,
+            'The items are not in this machine\'s byte order, as those of a typed array are; iterate, or take a copy()');
+    }
+    if (view.get_offset() % size !== 0) {
+        throw newError(Tbuf.Error.ALIGNMENT, `The items start at offset ${view.get_offset()}, ` +
+            `and those of a typed array at a multiple of ${size}; iterate, or take a copy()`);
+    }
+}
+
+function nativeOrder() {
+    return new Uint8Array(Uint16Array.of(1).buffer)[0] === 1 ? Tbuf.ByteOrder.LITTLE : Tbuf.ByteOrder.BIG;
+}
+
+/* Arrays handed out, so that view.array[0] does not make one each time. They
+ * hold on to the mapping, never to a GObject: a value that reached its key
+ * would keep both for ever. */
+const arrays = new WeakMap();
+
+function cachedArray(region, length, create) {
+    let array = arrays.get(region);
+
+    /* A program may have detached the buffer, by transferring it. */
+    if (array?.length !== length) {
+        array = create();
+        arrays.set(region, array);
+    }
+
+    return array;
+}
+
+function windowOf(view, first, nItems) {
+    const itemSize = view.get_item_size();
+    const available = view.get_n_items();
+
+    for (const number of [first, nItems]) {
+        if (!Number.isSafeInteger(number) || number < 0)
+            throw newError(Tbuf.Error.INVALID, `A window's first item and length are whole numbers, not ${number}`);
+    }
+    if (first > available || nItems > available - first) {
+        throw newError(Tbuf.Error.RANGE,
+            `A window of ${nItems} items from item ${first} does not fit into ${available} items`);
+    }
+
+    checkArray(view);
+    return new elements[view.get_dtype()].Type(
+        newBuffer(view.get_bytes().new_from_bytes(first * itemSize, nItems * itemSize)));
+}
+
+/* All bytes of an arena, as a view. */
+function byteView(arena) {
+    return arena.create_view(Tbuf.Dtype.UINT8, 0, arena.get_size());
+}
+
+/* In C order, without gaps. */
+function stridesOf(dtype, shape) {
+    const strides = [];
+    let stride = Tbuf.dtype_get_item_size(dtype);
+
+    for (const length of [...shape].reverse()) {
+        strides.unshift(stride);
+        stride = Math.min(stride * length, Number.MAX_SAFE_INTEGER);
+    }
+
+    return strides;
+}
+
+/* Where the items lie in the view's bytes, in C order. */
+function* itemOffsets(view) {
+    const shape = view.get_shape();
+    const strides = view.get_strides();
+    const index = shape.map(() => 0);
+    let offset = view.get_first_item() - view.get_offset();
+
+    for (let remaining = view.get_n_items(); remaining > 0; remaining--) {
+        yield offset;
+
+        for (let axis = shape.length - 1; axis >= 0; axis--) {
+            offset += strides[axis];
+            if (++index[axis] < shape[axis])
+                break;
+            offset -= strides[axis] * shape[axis];
+            index[axis] = 0;
+        }
+    }
+}
+
+/* Reads elements of any view: in the other byte order, with strides, misaligned,
+ * read-only. The buffer is never handed out, so nobody can write to it. */
+function elementReader(view) {
+    view.check_access(false);
+
+    const {read} = elements[view.get_dtype()];
+    const isLittle = view.get_byte_order() === Tbuf.ByteOrder.LITTLE;
+    const data = new DataView(newBuffer(view.get_bytes()));
+
+    return offset => data[read](offset, isLittle);
+}
+
+function* items(view) {
+    const {Type, toItem, isComplex} = elements[view.get_dtype()];
+    const readAt = elementReader(view);
+
+    for (const offset of itemOffsets(view)) {
+        if (isComplex)
+            yield [readAt(offset), readAt(offset + Type.BYTES_PER_ELEMENT)];
+        else
+            yield toItem ? toItem(readAt(offset)) : readAt(offset);
+    }
+}
+
+function copyOf(view) {
+    const {Type, isComplex} = elements[view.get_dtype()];
+    const readAt = elementReader(view);
+    const copy = new Type(view.get_n_items() * (isComplex ? 2 : 1));
+    let i = 0;
+
+    for (const offset of itemOffsets(view)) {
+        copy[i++] = readAt(offset);
+        if (isComplex)
+            copy[i++] = readAt(offset + Type.BYTES_PER_ELEMENT);
+    }
+
+    return copy;
+}
+
+function toMicroseconds(timeout) {
+    if (timeout === null || timeout === undefined || timeout === Infinity)
+        return -1;
+    if (typeof timeout !== 'number' || !(timeout >= 0))
+        throw newError(Tbuf.Error.INVALID, `A timeout is a number of seconds, 0 or more, not ${timeout}`);
+    return Math.min(Math.ceil(timeout * 1e6), Number.MAX_SAFE_INTEGER);
+}
+
+/* A lock that was forgotten would stay for the life of the process. (It does
+ * under gjs 1.74, which never runs such callbacks.) */
+const forgotten = new FinalizationRegistry(region => {
+    console.warn(`A lock on ${region} was never unlocked; it is now, because its guard is gone`);
+    region.unlock();
+});
+
+class Guard {
+    #region;
+
+    constructor(region) {
+        this.#region = region;
+        forgotten.register(this, region, this);
+    }
+
+    /* Once: a second time could end a lock that somebody else took through the same view. */
+    unlock() {
+        if (this.#region === null)
+            throw newError(Tbuf.Error.NOT_HELD, 'This lock was already unlocked');
+
+        const region = this.#region;
+        this.#region = null;
+        forgotten.unregister(this);
+        region.unlock();
+    }
+}
+
+let regionLock;
+
+function acquire(region, {shared = false, timeout = null, cancellable = null} = {}) {
+    const mode = shared ? Tbuf.LockMode.SHARED : Tbuf.LockMode.EXCLUSIVE;
+
+    regionLock.call(region, mode, toMicroseconds(timeout), cancellable);
+}
+
+function withLock(region, fn, options) {
+    let result, isPending;
+
+    acquire(region, options);
+    try {
+        result = fn(region);
+        isPending = typeof result?.then === 'function';
+    } catch (error) {
+        try {
+            region.unlock();
+        } catch {
+            /* What went wrong first says more. */
+        }
+        throw error;
+    }
+
+    if (isPending)
+        return Promise.resolve(result).finally(() => region.unlock());
+
+    region.unlock();
+    return result;
+}
+
+const MAX_ITEMS_SHOWN = 6;
+
+function firstItems(view) {
+    const shown = [];
+
+    try {
+        for (const item of items(view)) {
+            if (shown.length === MAX_ITEMS_SHOWN)
+                return `${shown.join(', ')}, …`;
+            shown.push(Array.isArray(item) ? `${item[0]}${item[1] < 0 ? '-' : '+'}${Math.abs(item[1])}i` : `${item}`);
+        }
+    } catch (error) {
+        return error.message;
+    }
+
+    return shown.join(', ');
+}
+
+/* Signals that tell of other processes, and arrive only while the region is watched. */
+const watchedSignals = ['locked', 'unlocked', 'owner-died', 'changed', 'notify::lock-state'];
+
+function overrideRegion(prototype) {
+    regionLock = prototype.lock;
+
+    /* Plain introspection's lock (mode, timeout_us, cancellable) goes on as it is. */
+    prototype.lock = function (...args) {
+        if (typeof args[0] === 'number')
+            return regionLock.apply(this, args);
+
+        acquire(this, args[0]);
+        return new Guard(this);
+    };
+
+    prototype.withLock = function (fn, options) {
+        return withLock(this, fn, options);
+    };
+
+    for (const method of ['connect', 'connect_after']) {
+        const connect = GObject.Object.prototype[method];
+
+        prototype[method] = function (signal, ...args) {
+            const id = connect.call(this, signal, ...args);
+
+            if (watchedSignals.includes(signal.replaceAll('_', '-')))
+                this.set_watch(true);
+
+            return id;
+        };
+    }
+}
+
+function overrideView(prototype) {
+    Object.defineProperties(prototype, {
+        array: {
+            get() {
+                const {Type, isComplex} = elements[this.get_dtype()];
+
+                checkArray(this);
+                return cachedArray(this, this.get_n_items() * (isComplex ? 2 : 1),
+                    () => new Type(newBuffer(this.get_bytes())));
+            },
+        },
+        length: {
+            get() {
+                return this.get_n_items();
+            },
+        },
+    });
+
+    prototype.window = function (first, nItems) {
+        return windowOf(this, first, nItems);
+    };
+
+    prototype.copy = function () {
+        return copyOf(this);
+    };
+
+    prototype[Symbol.iterator] = function () {
+        return items(this);
+    };
+
+    prototype.toString = function () {
+        const name = this.get_name();
+
+        return `[${this.constructor.$gtype.name}${name === null ? '' : ` "${name}"`}` +
+            ` (${this.get_shape().join(', ')}) ${firstItems(this)}]`;
+    };
+}
+
+function overrideArena(Arena) {
+    const {prototype} = Arena;
+
+    /* Arenas that nobody uses any more may still wait for their collection, and keep what is now lacking. */
+    for (const name of ['new', 'new_for_layout', 'create', 'open', 'open_fd']) {
+        const construct = Arena[name];
+
+        Arena[name] = function (...args) {
+            try {
+                return construct.apply(this, args);
+            } catch (error) {
+                if (!isError(error, Tbuf.Error.NO_SPACE))
+                    throw error;
+                System.gc();
+                return construct.apply(this, args);
+            }
+        };
+    }
+
+    /* Shape and strides have one length between them, and introspection takes that of the strides, also where
+     * there are none: the view would have no axes. */
+    const createViewFull = prototype.create_view_full;
+
+    prototype.create_view_full = function (dtype, byteOrder, offset, shape, strides, flags) {
+        return createViewFull.call(this, dtype, byteOrder, offset, shape, strides ?? stridesOf(dtype, shape), flags);
+    };
+
+    Object.defineProperties(prototype, {
+        array: {
+            get() {
+                const view = byteView(this);
+
+                checkArray(view);
+                return cachedArray(this, view.get_n_items(), () => new Uint8Array(newBuffer(view.get_bytes())));
+            },
+        },
+        length: {
+            get() {
+                return this.list_arrays().length;
+            },
+        },
+    });
+
+    prototype.window = function (offset, nBytes) {
+        return windowOf(byteView(this), offset, nBytes);
+    };
+
+    prototype.view = function (name) {
+        return this.get_view(name);
+    };
+
+    prototype[Symbol.iterator] = function () {
+        return this.list_arrays()[Symbol.iterator]();
+    };
+
+    prototype.toString = function () {
+        const name = this.get_name();
+        const phase = this.get_phase();
+
+        return `[${this.constructor.$gtype.name}${name === null ? '' : ` "${name}"`} ${this.get_size()} bytes` +
+            `${phase === null ? '' : `, phase "${phase}"`}${[...this].map(array => ` ${array}`).join('')}]`;
+    };
+}
+
+function _init() {
+    Tbuf = this;
+    elements = describeElements();
+
+    overrideRegion(Tbuf.Region.prototype);
+    overrideView(Tbuf.View.prototype);
+    overrideArena(Tbuf.Arena);
+}
