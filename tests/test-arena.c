@@ -2,7 +2,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <sched.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <tbuf.h>
@@ -667,6 +669,81 @@ test_refuses_flags (void)
   g_assert_error (error, TBUF_ERROR, TBUF_ERROR_INVALID);
 }
 
+/* The exit status of a child that could not make its surroundings: not root here. */
+#define NOT_PERMITTED 77
+
+static void
+run_in_child (int (*func) (const char *name))
+{
+  g_autofree char *name = make_name ("child");
+  int status;
+  pid_t pid = fork ();
+
+  g_assert_cmpint (pid, >=, 0);
+  if (pid == 0)
+    _exit (func (name));
+
+  g_assert_cmpint (waitpid (pid, &status, 0), ==, pid);
+  g_assert_true (WIFEXITED (status));
+  if (WEXITSTATUS (status) == NOT_PERMITTED)
+    g_test_skip ("needs to be root");
+  else
+    g_assert_cmpint (WEXITSTATUS (status), ==, 0);
+}
+
+/* In a mount namespace of its own, /dev/shm has room for one small arena and not for two. */
+static int
+fill_dev_shm (const char *name)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (TbufArena) arena = NULL;
+  g_autofree char *other = g_strconcat (name, "-other", NULL);
+
+  if (unshare (CLONE_NEWNS) != 0 || mount (NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+      mount ("tmpfs", "/dev/shm", "tmpfs", 0, "size=1m") != 0)
+    return NOT_PERMITTED;
+
+  arena = tbuf_arena_create (name, 512 * 1024, TBUF_ARENA_NONE, &error);
+  g_assert_no_error (error);
+  g_assert_null (tbuf_arena_create (other, 512 * 1024, TBUF_ARENA_NONE, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_NO_SPACE);
+  g_assert_nonnull (strstr (error->message, "/dev/shm has room for"));
+  g_assert_false (name_exists (other));
+  g_assert_true (name_exists (name));
+  return 0;
+}
+
+static void
+test_full_dev_shm_is_an_error (void)
+{
+  run_in_child (fill_dev_shm);
+}
+
+static int
+open_as_nobody (const char *name)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (TbufArena) arena = tbuf_arena_create (name, 8, TBUF_ARENA_NONE, &error);
+
+  g_assert_no_error (error);
+  if (seteuid (65534) != 0)
+    return NOT_PERMITTED;
+
+  g_assert_null (tbuf_arena_open (name, TBUF_ARENA_NONE, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_PERMISSION);
+  g_clear_error (&error);
+  g_assert_null (tbuf_arena_open (name, TBUF_ARENA_READ_ONLY, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_PERMISSION);
+  g_assert_cmpint (seteuid (0), ==, 0);
+  return 0;
+}
+
+static void
+test_refuses_without_permission (void)
+{
+  run_in_child (open_as_nobody);
+}
+
 static guint
 count_descriptors (void)
 {
@@ -731,6 +808,8 @@ main (int    argc,
   g_test_add_func ("/tbuf/arena/refuses-corrupted", test_refuses_corrupted);
   g_test_add_func ("/tbuf/arena/refuses-descriptors", test_refuses_descriptors);
   g_test_add_func ("/tbuf/arena/refuses-flags", test_refuses_flags);
+  g_test_add_func ("/tbuf/arena/full-dev-shm-is-an-error", test_full_dev_shm_is_an_error);
+  g_test_add_func ("/tbuf/arena/refuses-without-permission", test_refuses_without_permission);
   g_test_add_func ("/tbuf/arena/leaks-no-descriptor", test_leaks_no_descriptor);
 
   return g_test_run ();
