@@ -48,6 +48,9 @@ static const Colour stripes[] = { { 0.960, 0.966, 0.973 }, { 0.937, 0.945, 0.957
 #define TEXT_SIZE 13.0
 #define SMALL_SIZE 11.5
 
+/* Cairo's coordinates have 24 bits before the point. */
+#define MAX_MAP_WIDTH 1000000.0
+
 /* Names of phases stand upright where columns are narrower than this. */
 #define NARROW_COLUMN 56.0
 
@@ -124,7 +127,7 @@ format_percentage (guint64 part,
 
 /* Texts. Each is used twice: drawn, and in the description. */
 
-/* Names may hold control characters, which neither fonts nor XML know. */
+/* Names may hold control characters, which XML does not know, and noncharacters, which Cairo takes for an error. */
 static char *
 make_printable (const char *name)
 {
@@ -134,7 +137,7 @@ make_printable (const char *name)
     {
       gunichar character = g_utf8_get_char (c);
 
-      if (g_unichar_iscntrl (character) || character == 0xfffe || character == 0xffff)
+      if (g_unichar_iscntrl (character) || (character & 0xfffe) == 0xfffe || (character >= 0xfdd0 && character <= 0xfdef))
         g_string_append_c (printable, ' ');
       else
         g_string_append_unichar (printable, character);
@@ -394,6 +397,7 @@ map_init (Map        *map,
   map->column_width = CLAMP (900.0 / map->n_columns, MAX (26.0, 620.0 / map->n_columns), 420.0);
   if (map->n_columns == 1)
     map->column_width = 620;
+  map->column_width = MIN (map->column_width, MAX_MAP_WIDTH / map->n_columns);
 
   map->left = MARGIN + AXIS_WIDTH;
   map->top = MARGIN + TITLE_HEIGHT + measure_header (layout, map->column_width);

@@ -224,7 +224,7 @@ test_any_name_is_well_formed (void)
   g_assert_no_error (error);
   add (layout, "<&\"'>", TBUF_DTYPE_INT8, 100, NULL, NULL);
   add (layout, "bell\x01\x07 tab\t line\n del\x7f", TBUF_DTYPE_INT8, 100, NULL, NULL);
-  add (layout, "\xef\xbf\xbe not a character", TBUF_DTYPE_INT8, 100, NULL, NULL);
+  add (layout, "\xef\xbf\xbe, \xef\xb7\x90 and \xf0\x9f\xbf\xbf are no characters", TBUF_DTYPE_INT8, 100, NULL, NULL);
   add (layout, "Größe 名前 \xf0\x9f\x98\x80", TBUF_DTYPE_INT8, 100, "</svg>]]>", "</svg>]]>");
   add (layout, longest, TBUF_DTYPE_INT8, 100, NULL, NULL);
   tbuf_layout_add_array (layout, "matrix", TBUF_DTYPE_INT16, shape, 2, NULL, NULL, &error);
@@ -239,6 +239,8 @@ test_any_name_is_well_formed (void)
   assert_says (document.description, "bell   tab  line  del : int8 100");
   assert_says (document.description, "Größe 名前 \xf0\x9f\x98\x80: int8 100");
   assert_says (document.description, longest);
+  /* A name that Cairo refuses would end the drawing there. */
+  g_assert_cmpuint (document.n_glyphs, >, 300);
   assert_says (document.description, "live in \"</svg>]]>\"");
   assert_says (document.description, "matrix: int16 3 × 4 big-endian, 24 bytes");
 }
