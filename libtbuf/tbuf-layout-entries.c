@@ -167,6 +167,93 @@ extend_unshared_size (guint64          *size,
   return TRUE;
 }
 
+/* An unknown name is most often a misspelt one, so the message says which there are. */
+static void
+set_not_found (GError     **error,
+               const char  *kind,
+               const char  *name,
+               GPtrArray   *names)
+{
+  g_autoptr (GString) there_are = g_string_new (NULL);
+  gsize length = strlen (name);
+  g_autofree char *valid = g_utf8_make_valid (name, (gssize) MIN (length, MAX_NAME_LENGTH));
+  const guint max_named = 20;
+
+  for (guint i = 0; i < names->len && i < max_named; i++)
+    g_string_append_printf (there_are, "%s\"%s\"", i > 0 ? ", " : "", (char *) g_ptr_array_index (names, i));
+  if (names->len > max_named)
+    g_string_append_printf (there_are, " and %u more", names->len - max_named);
+
+  if (names->len == 0)
+    g_set_error (error, TBUF_ERROR, TBUF_ERROR_NOT_FOUND,
+                 "There is no %s named \"%s\"; there are none yet, add it first", kind, valid);
+  else
+    g_set_error (error, TBUF_ERROR, TBUF_ERROR_NOT_FOUND,
+                 "There is no %s named \"%s\"; there are %s", kind, valid, there_are->str);
+}
+
+/*< private >
+ * tbuf_layout_lookup_array:
+ * @self: a layout
+ * @name: the name of an array
+ * @error: return location for an error
+ *
+ * Looks up an array by its name.
+ *
+ * Returns: (transfer none): the array, or NULL and TBUF_ERROR_NOT_FOUND
+ */
+TbufArray *
+tbuf_layout_lookup_array (TbufLayout  *self,
+                          const char  *name,
+                          GError     **error)
+{
+  gpointer index;
+
+  if (g_hash_table_lookup_extended (self->array_indices, name, NULL, &index))
+    return g_ptr_array_index (self->arrays, GPOINTER_TO_UINT (index));
+
+  if (error != NULL)
+    {
+      g_autoptr (GPtrArray) names = g_ptr_array_sized_new (self->arrays->len);
+
+      for (guint i = 0; i < self->arrays->len; i++)
+        g_ptr_array_add (names, ((TbufArray *) g_ptr_array_index (self->arrays, i))->name);
+      set_not_found (error, "array", name, names);
+    }
+
+  return NULL;
+}
+
+/*< private >
+ * tbuf_layout_lookup_phase:
+ * @self: a layout
+ * @name: the name of a phase
+ * @phase: (out): its index
+ * @error: return location for an error
+ *
+ * Looks up a phase by its name.
+ *
+ * Returns: whether there is one; if not, the error is TBUF_ERROR_NOT_FOUND
+ */
+gboolean
+tbuf_layout_lookup_phase (TbufLayout  *self,
+                          const char  *name,
+                          guint       *phase,
+                          GError     **error)
+{
+  gpointer index;
+
+  if (!g_hash_table_lookup_extended (self->phase_indices, name, NULL, &index))
+    {
+      if (error != NULL)
+        set_not_found (error, "phase", name, self->phases);
+      return FALSE;
+    }
+
+  *phase = GPOINTER_TO_UINT (index);
+  return TRUE;
+}
+
 /*< private >
  * tbuf_layout_append_phase:
  * @self: a layout
@@ -213,6 +300,7 @@ tbuf_layout_append_array (TbufLayout       *self,
   TbufArray *copy;
   guint64 n_bytes, unshared_size = self->unshared_size;
   guint64 alignment = array->alignment;
+  gboolean lives_always = array->first_phase == G_MAXUINT && array->last_phase == G_MAXUINT;
   TbufArray measured = *array;
 
   if (!check_name ("array", array->name, self->array_indices, error))
@@ -234,16 +322,15 @@ tbuf_layout_append_array (TbufLayout       *self,
       return FALSE;
     }
 
-  if (array->first_phase == G_MAXUINT && array->last_phase == G_MAXUINT)
-    ;
-  else if (array->first_phase >= self->phases->len || array->last_phase >= self->phases->len)
+  if (!lives_always && (array->first_phase >= self->phases->len || array->last_phase >= self->phases->len))
     {
       g_set_error (error, TBUF_ERROR, TBUF_ERROR_NOT_FOUND,
                    "Array \"%s\" lives from phase %u to phase %u, but there are %u phases, counted from 0",
                    array->name, array->first_phase, array->last_phase, self->phases->len);
       return FALSE;
     }
-  else if (array->last_phase < array->first_phase)
+
+  if (!lives_always && array->last_phase < array->first_phase)
     {
       g_set_error (error, TBUF_ERROR, TBUF_ERROR_INVALID,
                    "Array \"%s\" ends in phase \"%s\", which comes before the one where it starts, \"%s\"",

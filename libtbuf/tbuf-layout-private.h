@@ -63,6 +63,13 @@ TbufLayout      *tbuf_layout_new_from_bytes (GBytes           *bytes,
                                              GError          **error);
 
 /* For who holds the mutex, or has the layout alone. */
+TbufArray       *tbuf_layout_lookup_array   (TbufLayout       *self,
+                                             const char       *name,
+                                             GError          **error);
+gboolean         tbuf_layout_lookup_phase   (TbufLayout       *self,
+                                             const char       *name,
+                                             guint            *phase,
+                                             GError          **error);
 gboolean         tbuf_layout_append_phase   (TbufLayout       *self,
                                              const char       *name,
                                              GError          **error);

@@ -208,73 +208,6 @@ check_building (TbufLayout  *self,
   return FALSE;
 }
 
-/* An unknown name is most often a misspelt one, so the message says which there are. */
-static void
-set_not_found (GError     **error,
-               const char  *kind,
-               const char  *name,
-               GPtrArray   *names)
-{
-  g_autoptr (GString) there_are = g_string_new (NULL);
-  gsize length = strlen (name);
-  g_autofree char *valid = g_utf8_make_valid (name, (gssize) MIN (length, 255));
-  const guint max_named = 20;
-
-  for (guint i = 0; i < names->len && i < max_named; i++)
-    g_string_append_printf (there_are, "%s\"%s\"", i > 0 ? ", " : "", (char *) g_ptr_array_index (names, i));
-  if (names->len > max_named)
-    g_string_append_printf (there_are, " and %u more", names->len - max_named);
-
-  if (names->len == 0)
-    g_set_error (error, TBUF_ERROR, TBUF_ERROR_NOT_FOUND,
-                 "There is no %s named \"%s\"; there are none yet, add it first", kind, valid);
-  else
-    g_set_error (error, TBUF_ERROR, TBUF_ERROR_NOT_FOUND,
-                 "There is no %s named \"%s\"; there are %s", kind, valid, there_are->str);
-}
-
-/* Runs while the mutex is held. */
-static TbufArray *
-lookup_array (TbufLayout  *self,
-              const char  *name,
-              GError     **error)
-{
-  gpointer index;
-
-  if (g_hash_table_lookup_extended (self->array_indices, name, NULL, &index))
-    return g_ptr_array_index (self->arrays, GPOINTER_TO_UINT (index));
-
-  if (error != NULL)
-    {
-      g_autoptr (GPtrArray) names = g_ptr_array_sized_new (self->arrays->len);
-
-      for (guint i = 0; i < self->arrays->len; i++)
-        g_ptr_array_add (names, ((TbufArray *) g_ptr_array_index (self->arrays, i))->name);
-      set_not_found (error, "array", name, names);
-    }
-
-  return NULL;
-}
-
-/* Runs while the mutex is held. */
-static gboolean
-lookup_phase (TbufLayout  *self,
-              const char  *name,
-              guint       *phase,
-              GError     **error)
-{
-  gpointer index;
-
-  if (!g_hash_table_lookup_extended (self->phase_indices, name, NULL, &index))
-    {
-      set_not_found (error, "phase", name, self->phases);
-      return FALSE;
-    }
-
-  *phase = GPOINTER_TO_UINT (index);
-  return TRUE;
-}
-
 /**
  * tbuf_layout_new:
  *
@@ -383,17 +316,20 @@ tbuf_layout_add_array (TbufLayout   *self,
 
   if ((first_phase == NULL) != (last_phase == NULL))
     {
+      gsize length = strlen (name);
+      g_autofree char *shown = g_utf8_make_valid (name, (gssize) MIN (length, 255));
+
       g_set_error (error, TBUF_ERROR, TBUF_ERROR_INVALID,
-                   "Only the %s phase of an array is given, not the %s: give both, or neither for an array that lives "
-                   "always", first_phase != NULL ? "first" : "last", first_phase != NULL ? "last" : "first");
+                   "Only the %s phase of array \"%s\" is given, not the %s: give both, or neither for an array that "
+                   "lives always", first_phase != NULL ? "first" : "last", shown, first_phase != NULL ? "last" : "first");
       return FALSE;
     }
 
   g_mutex_lock (&self->mutex);
   added = check_building (self, "add arrays", error) &&
           (first_phase == NULL ||
-           (lookup_phase (self, first_phase, &array.first_phase, error) &&
-            lookup_phase (self, last_phase, &array.last_phase, error))) &&
+           (tbuf_layout_lookup_phase (self, first_phase, &array.first_phase, error) &&
+            tbuf_layout_lookup_phase (self, last_phase, &array.last_phase, error))) &&
           tbuf_layout_append_array (self, &array, error);
   g_mutex_unlock (&self->mutex);
 
@@ -438,7 +374,7 @@ tbuf_layout_set_byte_order (TbufLayout     *self,
   if (!check_building (self, "set byte orders", error))
     return FALSE;
 
-  array = lookup_array (self, array_name, error);
+  array = tbuf_layout_lookup_array (self, array_name, error);
   if (array == NULL)
     return FALSE;
 
@@ -494,7 +430,7 @@ tbuf_layout_set_alignment (TbufLayout  *self,
 
   g_mutex_lock (&self->mutex);
   aligned = check_building (self, "set alignments", error) &&
-            (array = lookup_array (self, array_name, error)) != NULL &&
+            (array = tbuf_layout_lookup_array (self, array_name, error)) != NULL &&
             tbuf_layout_realign_array (self, array, alignment, error);
   g_mutex_unlock (&self->mutex);
 
@@ -783,7 +719,7 @@ tbuf_layout_find_array (TbufLayout *self,
 {
   g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->mutex);
 
-  return lookup_array (self, name, NULL);
+  return tbuf_layout_lookup_array (self, name, NULL);
 }
 
 /*< private >
@@ -803,7 +739,7 @@ tbuf_layout_find_phase (TbufLayout *self,
 {
   g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->mutex);
 
-  return lookup_phase (self, name, index, NULL);
+  return tbuf_layout_lookup_phase (self, name, index, NULL);
 }
 
 /*< private >

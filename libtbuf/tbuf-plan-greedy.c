@@ -280,7 +280,8 @@ search_clear (Search *self)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Search, search_clear)
 
-/* Puts the spans of the placed items below @node that outlive @lower into self->spans; only the first @n_items started in time. */
+/* Puts the spans of the placed items below @node that outlive @lower into self->spans; only the first @n_items started in
+ * time. */
 static void
 collect_spans (Search  *self,
                guint    node,
