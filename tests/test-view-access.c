@@ -132,7 +132,7 @@ test_refuses_what_is_not_live (void)
   assert_fails (tbuf_float64_view_lookup (arena, "A", &error), error, TBUF_ERROR_NOT_LIVE, message);
   assert_fails (tbuf_arena_get_view (arena, "A", &error), error, TBUF_ERROR_NOT_LIVE, message);
 
-  g_test_expect_message (NULL, G_LOG_LEVEL_CRITICAL, "*tbuf_view_can_access*");
+  g_test_expect_message ("Tbuf", G_LOG_LEVEL_CRITICAL, "*tbuf_view_can_access*");
   g_assert_cmpfloat (tbuf_float64_view_at (a, 0), ==, 0);
   g_test_assert_expected_messages ();
 
@@ -203,7 +203,7 @@ test_never_writes_to_a_read_only_arena (void)
   assert_fails (tbuf_int32_view_fill (view, 1, &error), error, TBUF_ERROR_READ_ONLY, "*reading only*");
   assert_fails (tbuf_int32_view_peek_array (view, &n_items, &error), error, TBUF_ERROR_READ_ONLY, "*reading only*");
   assert_fails (tbuf_view_copy_from (TBUF_VIEW (view), TBUF_VIEW (writable), &error), error, TBUF_ERROR_READ_ONLY, "*reading only*");
-  g_test_expect_message (NULL, G_LOG_LEVEL_CRITICAL, "*tbuf_view_can_access*");
+  g_test_expect_message ("Tbuf", G_LOG_LEVEL_CRITICAL, "*tbuf_view_can_access*");
   tbuf_int32_view_put (view, 0, 1);
   g_test_assert_expected_messages ();
 
