@@ -56,7 +56,11 @@ peer_start (PeerFunc func,
       close (to[1]);
       close (from[0]);
       func (&parent, data);
-      _exit (0);
+      /* valgrind takes a peer for a program of its own, which has lost what the
+       * test's variables hold, and says so by its exit status. This ends the
+       * process without that. */
+      execl ("/bin/true", "true", NULL);
+      _exit (127);
     }
 
   close (to[0]);
