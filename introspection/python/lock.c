@@ -138,7 +138,13 @@ guard_drop (Guard *self)
 
   /* The source is the region: the guard itself is going. */
   if (PyErr_ResourceWarning (self->region, 1, "the guard of a lock on %R was dropped without unlocking", self->region) < 0)
-    PyErr_WriteUnraisable (self->region);
+    {
+      /* A filter has made an error of it; anything else means that Python itself is about to end. */
+      if (PyErr_ExceptionMatches (PyExc_Warning))
+        PyErr_WriteUnraisable (self->region);
+      else
+        PyErr_Clear ();
+    }
   if (self->held && !guard_release (self))
     PyErr_WriteUnraisable (self->region);
 

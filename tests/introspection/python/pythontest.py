@@ -74,8 +74,9 @@ class TestCase(unittest.TestCase):
             if child.poll() is None:
                 child.kill()
             child.wait()
-            child.stdin.close()
-            child.stdout.close()
+            for pipe in child.stdin, child.stdout, child.stderr:
+                if pipe:
+                    pipe.close()
 
         self.addCleanup(stop)
         return child

@@ -5,6 +5,7 @@
 import os
 import pickle
 import stat
+import unittest
 
 import numpy as np
 
@@ -120,6 +121,19 @@ class ArenaTest(pythontest.TestCase):
         for bad in "", "a/b", "..", "x" * 300:
             with self.subTest(name=bad):
                 self.assertRaisesGError(ValueError, Tbuf.Error.INVALID, Tbuf.Arena.create, bad, 100)
+        del arena
+
+    @unittest.skipIf(os.getuid() != 0, "only root can become somebody else")
+    def test_arena_of_somebody_else_is_a_permission_error(self):
+        name = self.name()
+        arena = Tbuf.Arena.create(name, 100)
+        child = self.start("""
+            try:
+                Tbuf.Arena.open(sys.argv[1])
+            except PermissionError as error:
+                print(error.matches(Tbuf.error_quark(), Tbuf.Error.PERMISSION))
+            """, name, user=65534)
+        self.assertEqual(child.stdout.readline(), "True\n")
         del arena
 
     def test_bad_sizes_are_errors(self):

@@ -4,6 +4,7 @@
 
 import os
 import signal
+import subprocess
 import threading
 import time
 import warnings
@@ -168,6 +169,15 @@ class LockTest(pythontest.TestCase):
             guard = None
         self.assertIsNone(guard)
         self.assertEqual(self.same.lock_state, STATE.FREE)
+
+    def test_says_nothing_when_python_ends_with_a_lock(self):
+        child = self.start("""
+            view = Tbuf.Arena.open(sys.argv[1]).create_view("i4")
+            guard = view.lock()
+            """, self.name_of_arena, stderr=subprocess.PIPE)
+        output, errors = child.communicate()
+        self.assertEqual((child.returncode, output, errors), (0, "", ""))
+        self.view.recover(timeout=60).unlock()
 
     def test_guard_stored_on_its_view_is_collected(self):
         view = self.arena.create_view("i4")
