@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The Python process of four-languages.py, which says what it has to do. Its type is float32."""
+
+import sys
+
+import gi
+import numpy as np
+
+gi.require_version("Tbuf", "1")
+from gi.repository import Tbuf
+
+FIRST_BYTE = 64
+
+arena = Tbuf.Arena.open(sys.argv[1], Tbuf.ArenaFlags.NONE)
+n_bytes = arena.get_size() - FIRST_BYTE
+
+
+def expected(turn, n):
+    return (turn * 31 + np.arange(n) * 7) % 1000
+
+
+def turn(turn):
+    own = Tbuf.Float32View.new(arena, FIRST_BYTE, n_bytes // 4)
+    with own.lock(timeout=10):
+        theirs = np.asarray(Tbuf.Int32View.new(arena, FIRST_BYTE, n_bytes // 4))
+        wrong = np.flatnonzero(theirs != expected(turn - 1, theirs.size))
+        if wrong.size > 0:
+            return f"turn {turn}: int32 item {wrong[0]} is {theirs[wrong[0]]}"
+        np.asarray(own)[:] = expected(turn, len(own))
+    return "ok"
+
+
+def total():
+    view = Tbuf.Uint8View.new(arena, FIRST_BYTE, n_bytes)
+    with view.lock(shared=True, timeout=10):
+        items = np.asarray(view)
+        return f"ok {np.sum(items * np.arange(1, items.size + 1))}"
+
+
+def count(n):
+    view = Tbuf.Int64View.new(arena, 0, 1)
+    item = np.asarray(view)
+    for _ in range(n):
+        with view.lock(timeout=10):
+            item[0] += 1
+    return "ok"
+
+
+commands = {"turn": turn, "sum": total, "count": count}
+for line in iter(sys.stdin.readline, ""):
+    command, *numbers = line.split()
+    print(commands[command](*map(int, numbers)), flush=True)
