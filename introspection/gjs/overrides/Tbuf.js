@@ -8,7 +8,7 @@
 const {GLib, GObject} = imports.gi;
 const System = imports.system;
 
-let Tbuf;
+let Tbuf, nativeOrder;
 
 /* Per dtype: the typed array, DataView's way to read one of its elements, how
  * many elements make an item, and how they become what JavaScript has for it. */
@@ -119,27 +119,32 @@ function newBuffer(bytes) {
     }
 }
 
-/* What a typed array cannot express, beside what nobody may touch. */
-function checkArray(view) {
+/* Why no typed array can express the items, or null. This never changes in the life of a view. */
+function whyNoArray(view) {
     const size = elements[view.get_dtype()].Type.BYTES_PER_ELEMENT;
 
-    view.check_access(true);
     if (!view.isContiguous) {
-        throw newError(Tbuf.Error.NOT_CONTIGUOUS, 'The items do not lie one after another in C order ' +
+        return newError(Tbuf.Error.NOT_CONTIGUOUS, 'The items do not lie one after another in C order ' +
             `(strides ${view.get_strides().join(', ')}), as those of a typed array do; iterate, or take a copy()`);
     }
-    if (size > 1 && view.get_byte_order() !== nativeOrder()) {
-        throw newError(Tbuf.Error.NOT_NATIVE,
+    if (size > 1 && view.get_byte_order() !== nativeOrder) {
+        return newError(Tbuf.Error.NOT_NATIVE,
             'The items are not in this machine\'s byte order, as those of a typed array are; iterate, or take a copy()');
     }
     if (view.get_offset() % size !== 0) {
-        throw newError(Tbuf.Error.ALIGNMENT, `The items start at offset ${view.get_offset()}, ` +
+        return newError(Tbuf.Error.ALIGNMENT, `The items start at offset ${view.get_offset()}, ` +
             `and those of a typed array at a multiple of ${size}; iterate, or take a copy()`);
     }
+    return null;
 }
 
-function nativeOrder() {
-    return new Uint8Array(Uint16Array.of(1).buffer)[0] === 1 ? Tbuf.ByteOrder.LITTLE : Tbuf.ByteOrder.BIG;
+/* A typed array over the memory of a view, or of a part of it. */
+function newArray(view, bytes = view.get_bytes()) {
+    const obstacle = whyNoArray(view);
+
+    if (obstacle !== null)
+        throw obstacle;
+    return new elements[view.get_dtype()].Type(newBuffer(bytes));
 }
 
 /* Arrays handed out, so that view.array[0] does not make one each time. They
@@ -147,12 +152,13 @@ function nativeOrder() {
  * would keep both for ever. */
 const arrays = new WeakMap();
 
-function cachedArray(region, length, create) {
+function cachedArray(region, view) {
     let array = arrays.get(region);
 
-    /* A program may have detached the buffer, by transferring it. */
-    if (array?.length !== length) {
-        array = create();
+    view.check_access(true);
+    /* A program may have detached the buffer, by transferring it: then nothing is left of it. */
+    if (!array?.length) {
+        array = newArray(view);
         arrays.set(region, array);
     }
 
@@ -172,9 +178,8 @@ function windowOf(view, first, nItems) {
             `A window of ${nItems} items from item ${first} does not fit into ${available} items`);
     }
 
-    checkArray(view);
-    return new elements[view.get_dtype()].Type(
-        newBuffer(view.get_bytes().new_from_bytes(first * itemSize, nItems * itemSize)));
+    view.check_access(true);
+    return newArray(view, view.get_bytes().new_from_bytes(first * itemSize, nItems * itemSize));
 }
 
 /* All bytes of an arena, as a view. */
@@ -215,11 +220,8 @@ function* itemOffsets(view) {
     }
 }
 
-/* Reads elements of any view: in the other byte order, with strides, misaligned,
- * read-only. The buffer is never handed out, so nobody can write to it. */
+/* Reads elements of any view: in the other byte order, with strides, misaligned. */
 function elementReader(view) {
-    view.check_access(false);
-
     const {read} = elements[view.get_dtype()];
     const isLittle = view.get_byte_order() === Tbuf.ByteOrder.LITTLE;
     const data = new DataView(newBuffer(view.get_bytes()));
@@ -227,8 +229,7 @@ function elementReader(view) {
     return offset => data[read](offset, isLittle);
 }
 
-function* items(view) {
-    const {Type, toItem, isComplex} = elements[view.get_dtype()];
+function* convertedItems(view, {Type, toItem, isComplex}) {
     const readAt = elementReader(view);
 
     for (const offset of itemOffsets(view)) {
@@ -239,8 +240,23 @@ function* items(view) {
     }
 }
 
+/* The buffer is never handed out, so nobody can write to one that is read-only. */
+function items(view) {
+    const dtype = elements[view.get_dtype()];
+
+    view.check_access(false);
+    if (dtype.toItem || dtype.isComplex || whyNoArray(view) !== null)
+        return convertedItems(view, dtype);
+    return newArray(view).values();
+}
+
 function copyOf(view) {
     const {Type, isComplex} = elements[view.get_dtype()];
+
+    view.check_access(false);
+    if (whyNoArray(view) === null)
+        return newArray(view).slice();
+
     const readAt = elementReader(view);
     const copy = new Type(view.get_n_items() * (isComplex ? 2 : 1));
     let i = 0;
@@ -357,8 +373,12 @@ function overrideRegion(prototype) {
         return withLock(this, fn, options);
     };
 
-    for (const method of ['connect', 'connect_after']) {
+    for (const method of ['connect', 'connect_after', 'connect_object']) {
         const connect = GObject.Object.prototype[method];
+
+        /* gjs 1.74 has no connect_object. */
+        if (connect === undefined)
+            continue;
 
         prototype[method] = function (signal, ...args) {
             const id = connect.call(this, signal, ...args);
@@ -375,11 +395,7 @@ function overrideView(prototype) {
     Object.defineProperties(prototype, {
         array: {
             get() {
-                const {Type, isComplex} = elements[this.get_dtype()];
-
-                checkArray(this);
-                return cachedArray(this, this.get_n_items() * (isComplex ? 2 : 1),
-                    () => new Type(newBuffer(this.get_bytes())));
+                return cachedArray(this, this);
             },
         },
         length: {
@@ -439,10 +455,7 @@ function overrideArena(Arena) {
     Object.defineProperties(prototype, {
         array: {
             get() {
-                const view = byteView(this);
-
-                checkArray(view);
-                return cachedArray(this, view.get_n_items(), () => new Uint8Array(newBuffer(view.get_bytes())));
+                return cachedArray(this, byteView(this));
             },
         },
         length: {
@@ -476,6 +489,7 @@ function overrideArena(Arena) {
 function _init() {
     Tbuf = this;
     elements = describeElements();
+    nativeOrder = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1 ? Tbuf.ByteOrder.LITTLE : Tbuf.ByteOrder.BIG;
 
     overrideRegion(Tbuf.Region.prototype);
     overrideView(Tbuf.View.prototype);

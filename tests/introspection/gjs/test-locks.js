@@ -2,6 +2,7 @@
 
 import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
+import GObject from 'gi://GObject';
 import System from 'system';
 import Tbuf from 'gi://Tbuf?version=1';
 
@@ -171,6 +172,13 @@ test('connecting a handler of another one\'s locks starts the watch', () => {
 
         next.connect_after(signal, () => {});
         equal(next.get_watch(), true);
+    }
+
+    const [last] = twoViews();
+
+    if (last.connect_object) {
+        last.connect_object('owner-died', () => {}, last.get_arena(), GObject.ConnectFlags.DEFAULT);
+        equal(last.get_watch(), true);
     }
 });
 
