@@ -21,6 +21,9 @@ FILES = {
     'introspection': ['share/gir-1.0/Tbuf-1.gir', '{libdir}/girepository-1.0/Tbuf-1.typelib'],
     'vapi': ['share/vala/vapi/tbuf-1.vapi', 'share/vala/vapi/tbuf-1.deps'],
     'gjs': ['share/gjs-1.0/overrides/Tbuf.js'],
+    'gjs-helper': [
+        '{libdir}/libtbuf-gjs-1.so.0', 'share/gir-1.0/TbufGjs-1.gir', '{libdir}/girepository-1.0/TbufGjs-1.typelib',
+    ],
     'docs': ['share/doc/tbuf-1/Tbuf-1/index.html'],
 }
 
