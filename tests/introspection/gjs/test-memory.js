@@ -11,7 +11,7 @@ import {equal, fails, run, skip, test} from './tap.js';
 
 /* An arena asks much of the kernel. */
 const N_ARRAYS = 100000;
-const N_ARENAS = 10000;
+const N_ARENAS = 3000;
 
 function contentsOf(file) {
     return new TextDecoder().decode(GLib.file_get_contents(file)[1]);
