@@ -137,6 +137,11 @@ void             tbuf_lock_table_hold           (TbufLockTable    *self,
                                                  guint32           index);
 void             tbuf_lock_table_release        (TbufLockTable    *self,
                                                  guint32           index);
+void             tbuf_lock_table_remove         (TbufLockTable    *self,
+                                                 guint32           index);
+void             tbuf_lock_table_grant          (TbufLockTable    *self,
+                                                 guint64           start,
+                                                 guint64           end);
 void             tbuf_lock_table_abandon        (TbufLockTable    *self,
                                                  guint32           index);
 void             tbuf_lock_table_clear_poison   (TbufLockTable    *self,

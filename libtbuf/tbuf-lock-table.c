@@ -3,6 +3,7 @@
 
 #include "tbuf-lock-table-private.h"
 
+#include "tbuf-record-private.h"
 #include "tbuf-system-private.h"
 
 /* The lock table
@@ -14,7 +15,7 @@
  * counts are derived from the records, and rebuild() makes them anew after an
  * owner of the guard died half way.
  *
- *            add()                    grant_waiters()
+ *            add()                    tbuf_lock_table_grant()
  *     FREE ────────► WAITING ───────────────────────────► GRANTED
  *      ▲ │              │ ▲                                  │
  *      │ │     poke     ▼ │ still blocked                    │ hold()
@@ -34,107 +35,11 @@
 
 /* Kept back from ordinary locks, so that recovery and changes of phase find room. */
 #define N_RESERVED 64
-#define MAX_WAITING (TBUF_N_RECORDS / 2)
-#define MAX_POISON (TBUF_N_RECORDS / 4)
-
-/* One record, each field read once. */
-typedef struct
-{
-  guint32 state;
-  guint32 id;
-  guint32 mode;
-  guint32 flags;
-  guint64 owner;
-  guint64 start;
-  guint64 end;
-  guint64 ticket;
-} Snapshot;
-
-#define LOAD(field) __atomic_load_n (&(field), __ATOMIC_RELAXED)
-#define STORE(field, value) __atomic_store_n (&(field), (value), __ATOMIC_RELAXED)
-
-static inline void
-set_state (TbufRecord      *record,
-           TbufRecordState  state)
-{
-  __atomic_store_n (&record->state, (guint32) state, __ATOMIC_RELEASE);
-}
-
-static inline void
-read_record (TbufRecord *record,
-             Snapshot   *snapshot)
-{
-  snapshot->state = __atomic_load_n (&record->state, __ATOMIC_ACQUIRE);
-  snapshot->id = LOAD (record->id);
-  snapshot->mode = LOAD (record->mode);
-  snapshot->flags = LOAD (record->flags);
-  snapshot->owner = LOAD (record->owner);
-  snapshot->start = LOAD (record->start);
-  snapshot->end = LOAD (record->end);
-  snapshot->ticket = LOAD (record->ticket);
-}
-
-static inline gboolean
-is_waiting (const Snapshot *record)
-{
-  return record->state == TBUF_RECORD_WAITING || record->state == TBUF_RECORD_POKED;
-}
-
-static inline gboolean
-is_held (const Snapshot *record)
-{
-  return record->state == TBUF_RECORD_HELD || record->state == TBUF_RECORD_GRANTED;
-}
-
-static inline gboolean
-modes_conflict (guint32 a,
-                guint32 b)
-{
-  return a != TBUF_LOCK_MODE_SHARED || b != TBUF_LOCK_MODE_SHARED;
-}
-
-static inline gboolean
-ranges_overlap (guint64 start,
-                guint64 end,
-                guint64 other_start,
-                guint64 other_end)
-{
-  return other_start < end && start < other_end;
-}
-
-static inline guint32
-get_high (TbufLockTable *self)
-{
-  return MIN (LOAD (self->words->high), TBUF_N_RECORDS);
-}
-
-/* The next record from index on whose range overlaps, or TBUF_N_RECORDS. */
-static inline guint32
-find_overlap (TbufLockTable *self,
-              guint32        index,
-              guint32        high,
-              guint64        start,
-              guint64        end)
-{
-  for (; index < high; index++)
-    if (ranges_overlap (start, end, LOAD (self->starts[index]), LOAD (self->ends[index])))
-      return index;
-
-  return TBUF_N_RECORDS;
-}
-
-static guint32
-get_pid (TbufLockTable  *self,
-         const Snapshot *record)
-{
-  return record->state == TBUF_RECORD_POISON ? (guint32) record->owner
-                                             : LOAD (self->slots[TBUF_ID_TO_SLOT (record->id)].pid);
-}
 
 static void
 note_obstacle (TbufLockTable  *self,
                TbufObstacle   *obstacle,
-               const Snapshot *record)
+               const TbufRecordCopy *record)
 {
   if (!obstacle->found || (record->state == TBUF_RECORD_POISON && !obstacle->is_poison))
     {
@@ -156,32 +61,6 @@ note_obstacle (TbufLockTable  *self,
   obstacle->ids[obstacle->n_ids++] = record->id;
 }
 
-/* Whether another record keeps a claim from being held now. own_ticket is that
- * of the claim's own waiting record; G_MAXUINT64 for a newcomer. */
-static gboolean
-blocks (const Snapshot  *record,
-        const TbufClaim *claim,
-        guint64          own_ticket)
-{
-  if (!ranges_overlap (claim->start, claim->end, record->start, record->end) ||
-      !modes_conflict (record->mode, claim->mode))
-    return FALSE;
-
-  if (is_held (record))
-    return TRUE;
-
-  return is_waiting (record) && (record->flags & TBUF_RECORD_ENTITLED) && record->ticket < own_ticket;
-}
-
-static inline gboolean
-is_poison_for (const Snapshot  *record,
-               const TbufClaim *claim)
-{
-  return record->state == TBUF_RECORD_POISON &&
-         !(claim->flags & (TBUF_RECORD_RECOVERS | TBUF_RECORD_NO_DATA)) &&
-         ranges_overlap (claim->start, claim->end, record->start, record->end);
-}
-
 /* own_index is that of the claim's own waiting record, TBUF_N_RECORDS without one. */
 TbufVerdict
 tbuf_lock_table_examine (TbufLockTable   *self,
@@ -197,7 +76,7 @@ tbuf_lock_table_examine (TbufLockTable   *self,
        i < high;
        i = find_overlap (self, i + 1, high, claim->start, claim->end))
     {
-      Snapshot record;
+      TbufRecordCopy record;
 
       if (i == own_index)
         continue;
@@ -223,27 +102,6 @@ tbuf_lock_table_examine (TbufLockTable   *self,
   return blocked ? TBUF_VERDICT_WAIT : TBUF_VERDICT_FREE;
 }
 
-static inline void
-set_bit (guint64 *bits,
-         guint32  index)
-{
-  STORE (bits[index / 64], LOAD (bits[index / 64]) | G_GUINT64_CONSTANT (1) << index % 64);
-}
-
-static inline void
-clear_bit (guint64 *bits,
-           guint32  index)
-{
-  STORE (bits[index / 64], LOAD (bits[index / 64]) & ~(G_GUINT64_CONSTANT (1) << index % 64));
-}
-
-static inline gboolean
-has_bit (const guint64 *bits,
-         guint32        index)
-{
-  return LOAD (bits[index / 64]) >> index % 64 & 1;
-}
-
 static guint32
 find_unused (TbufLockTable *self,
              guint32        limit)
@@ -266,7 +124,7 @@ tbuf_lock_table_has_room (TbufLockTable   *self,
 {
   gboolean privileged = (claim->flags & (TBUF_RECORD_RECOVERS | TBUF_RECORD_NO_DATA)) != 0;
 
-  if (to_wait && LOAD (self->words->n_waiting) >= MAX_WAITING)
+  if (to_wait && LOAD (self->words->n_waiting) >= TBUF_MAX_WAITING)
     return FALSE;
 
   return find_unused (self, TBUF_N_RECORDS) < (privileged ? TBUF_N_RECORDS : TBUF_N_RECORDS - N_RESERVED);
@@ -371,9 +229,10 @@ tbuf_lock_table_hold (TbufLockTable *self,
     tbuf_lock_table_announce (self, LOAD (record->start), LOAD (record->end));
 }
 
-static void
-make_free (TbufLockTable *self,
-           guint32        index)
+/* Makes a record free; wakes nobody who waits for its range. */
+void
+tbuf_lock_table_remove (TbufLockTable *self,
+                        guint32        index)
 {
   TbufWords *words = self->words;
   guint32 high = get_high (self);
@@ -419,12 +278,12 @@ compare_tickets (const void *a,
  *
  * The wakes happen while the guard is held: if we die here, rebuild() repeats
  * them. */
-static void
-grant_waiters (TbufLockTable *self,
-               guint64        start,
-               guint64        end)
+void
+tbuf_lock_table_grant (TbufLockTable *self,
+                       guint64        start,
+                       guint64        end)
 {
-  guint64 queue[MAX_WAITING][2];
+  guint64 queue[TBUF_MAX_WAITING][2];
   TbufClaim poked[64];
   guint n = 0, n_poked = 0;
 
@@ -432,7 +291,7 @@ grant_waiters (TbufLockTable *self,
     return;
 
   for (guint word = 0; word < G_N_ELEMENTS (self->words->waiting); word++)
-    for (guint64 bits = LOAD (self->words->waiting[word]); bits != 0 && n < MAX_WAITING; bits &= bits - 1)
+    for (guint64 bits = LOAD (self->words->waiting[word]); bits != 0 && n < TBUF_MAX_WAITING; bits &= bits - 1)
       {
         guint32 index = word * 64 + (guint32) __builtin_ctzll (bits);
         TbufRecord *record = &self->records[index];
@@ -454,7 +313,7 @@ grant_waiters (TbufLockTable *self,
       gboolean behind_poked = FALSE;
       TbufVerdict verdict;
       TbufClaim claim;
-      Snapshot waiter;
+      TbufRecordCopy waiter;
 
       read_record (record, &waiter);
       if (!is_waiting (&waiter))
@@ -489,168 +348,16 @@ void
 tbuf_lock_table_release (TbufLockTable *self,
                          guint32        index)
 {
-  Snapshot record;
+  TbufRecordCopy record;
 
   read_record (&self->records[index], &record);
   if (record.state == TBUF_RECORD_POISON)
     STORE (self->words->n_poison, LOAD (self->words->n_poison) - 1);
 
-  make_free (self, index);
+  tbuf_lock_table_remove (self, index);
   if (!is_waiting (&record))
     tbuf_lock_table_announce (self, record.start, record.end);
-  grant_waiters (self, record.start, record.end);
-}
-
-/* The table is a quarter full of poison: let the nearest one cover this as well.
- * More is abandoned then than need be, and nothing less. */
-static gboolean
-merge_poison (TbufLockTable *self,
-              guint32        index)
-{
-  guint64 start = LOAD (self->records[index].start), end = LOAD (self->records[index].end);
-  guint64 best_distance = G_MAXUINT64;
-  guint32 high = get_high (self), best = TBUF_N_RECORDS;
-
-  for (guint32 i = 0; i < high; i++)
-    {
-      Snapshot other;
-      guint64 distance;
-
-      read_record (&self->records[i], &other);
-      if (i == index || other.state != TBUF_RECORD_POISON)
-        continue;
-
-      distance = other.start > end ? other.start - end : start > other.end ? start - other.end : 0;
-      if (distance < best_distance)
-        {
-          best_distance = distance;
-          best = i;
-        }
-    }
-
-  if (best == TBUF_N_RECORDS)
-    return FALSE;
-
-  /* First one end, then the other: half way it covers more than before, never less. */
-  start = MIN (start, LOAD (self->records[best].start));
-  STORE (self->records[best].start, start);
-  STORE (self->starts[best], start);
-  end = MAX (end, LOAD (self->records[best].end));
-  STORE (self->records[best].end, end);
-  STORE (self->ends[best], end);
-  return TRUE;
-}
-
-/* A holder is gone without having unlocked. What it held for writing is poison:
- * somebody has to look at it before anyone trusts it again. */
-void
-tbuf_lock_table_abandon (TbufLockTable *self,
-                         guint32        index)
-{
-  TbufRecord *entry = &self->records[index];
-  Snapshot record;
-
-  read_record (entry, &record);
-  if (record.mode == TBUF_LOCK_MODE_SHARED || (record.flags & TBUF_RECORD_NO_DATA) || record.start >= record.end)
-    {
-      tbuf_lock_table_release (self, index);
-      return;
-    }
-
-  if (LOAD (self->words->n_poison) >= MAX_POISON && merge_poison (self, index))
-    make_free (self, index);
-  else
-    {
-      STORE (entry->owner, (guint64) get_pid (self, &record));
-      STORE (entry->flags, 0);
-      set_state (entry, TBUF_RECORD_POISON);
-      STORE (self->words->n_poison, LOAD (self->words->n_poison) + 1);
-    }
-
-  tbuf_lock_table_announce (self, record.start, record.end);
-  grant_waiters (self, record.start, record.end);
-}
-
-gboolean
-tbuf_lock_table_has_poison (TbufLockTable *self,
-                            guint64        start,
-                            guint64        end)
-{
-  guint32 high = get_high (self);
-
-  for (guint32 i = find_overlap (self, 0, high, start, end); i < high; i = find_overlap (self, i + 1, high, start, end))
-    if (LOAD (self->records[i].state) == TBUF_RECORD_POISON)
-      return TRUE;
-
-  return FALSE;
-}
-
-/* Takes poison out of a range that its exclusive owner vouches for. Poison that
- * reaches beyond is trimmed; where the middle is cleared, the right part is
- * published before the left one shrinks. Without a record for it, all stays. */
-void
-tbuf_lock_table_clear_poison (TbufLockTable *self,
-                              guint64        start,
-                              guint64        end)
-{
-  guint32 high = get_high (self);
-
-  for (guint32 i = find_overlap (self, 0, high, start, end); i < high; i = find_overlap (self, i + 1, high, start, end))
-    {
-      TbufRecord *entry = &self->records[i];
-      Snapshot record;
-
-      read_record (entry, &record);
-      if (record.state != TBUF_RECORD_POISON)
-        continue;
-
-      if (record.start < start && record.end > end)
-        {
-          TbufClaim right = { end, record.end, TBUF_LOCK_MODE_EXCLUSIVE, 0 };
-          guint32 index = tbuf_lock_table_add (self, &right, TBUF_RECORD_POISON, record.owner);
-
-          if (index == TBUF_N_RECORDS)
-            continue;
-
-          /* Still the same death: watchers tell poison apart by its ticket. */
-          STORE (self->records[index].ticket, record.ticket);
-          STORE (self->words->n_poison, LOAD (self->words->n_poison) + 1);
-        }
-
-      if (record.start < start)
-        {
-          STORE (entry->end, start);
-          STORE (self->ends[i], start);
-        }
-      else if (record.end > end)
-        {
-          STORE (entry->start, end);
-          STORE (self->starts[i], end);
-        }
-      else
-        tbuf_lock_table_release (self, i);
-    }
-}
-
-/* Everything that a dead participant left in the table. */
-void
-tbuf_lock_table_reap (TbufLockTable *self,
-                      guint32        id)
-{
-  for (guint32 i = 0; i < get_high (self); i++)
-    {
-      Snapshot record;
-
-      read_record (&self->records[i], &record);
-      if (record.id != id || record.state == TBUF_RECORD_FREE || record.state == TBUF_RECORD_POISON)
-        continue;
-
-      /* Who was granted a range and never saw it has written nothing. */
-      if (record.state == TBUF_RECORD_HELD)
-        tbuf_lock_table_abandon (self, i);
-      else
-        tbuf_lock_table_release (self, i);
-    }
+  tbuf_lock_table_grant (self, record.start, record.end);
 }
 
 /* Makes all that is derived anew, after an owner of the guard died half way. */
@@ -669,7 +376,7 @@ tbuf_lock_table_rebuild (TbufLockTable *self)
 
   for (guint32 i = 0; i < TBUF_N_RECORDS; i++)
     {
-      Snapshot record;
+      TbufRecordCopy record;
 
       read_record (&self->records[i], &record);
       if (record.state == TBUF_RECORD_FREE || record.state > TBUF_RECORD_POISON)
@@ -700,7 +407,7 @@ tbuf_lock_table_rebuild (TbufLockTable *self)
   STORE (words->n_poison, n_poison);
   STORE (words->next_ticket, next_ticket);
 
-  grant_waiters (self, 0, G_MAXUINT64);
+  tbuf_lock_table_grant (self, 0, G_MAXUINT64);
 
   for (guint i = 0; i < TBUF_N_STRIPES; i++)
     advance_change_word (&words->change[i]);
@@ -714,66 +421,10 @@ tbuf_lock_table_poke_own (TbufLockTable *self)
 {
   for (guint32 i = 0; i < get_high (self); i++)
     {
-      Snapshot record;
+      TbufRecordCopy record;
 
       read_record (&self->records[i], &record);
       if (record.id == self->participant.id && is_waiting (&record))
         change_waiter (&self->records[i], record.state, TBUF_RECORD_POKED);
-    }
-}
-
-/* Whether the thread {id, owner} waits, directly or through others, for a claim's
- * obstacles to go that are its own: walks from each blocking thread to the
- * records that it waits with itself. */
-gboolean
-tbuf_lock_table_would_deadlock (TbufLockTable   *self,
-                                const TbufClaim *claim,
-                                guint32          own_index,
-                                guint64          owner)
-{
-  guint64 visited[TBUF_N_RECORDS / 64] = { 0 };
-  guint32 stack[MAX_WAITING];
-  guint32 high = get_high (self), index = own_index;
-  TbufClaim current = *claim;
-  guint n = 0;
-
-  while (TRUE)
-    {
-      guint64 ticket = index < TBUF_N_RECORDS ? LOAD (self->records[index].ticket) : G_MAXUINT64;
-      Snapshot waiter;
-
-      for (guint32 i = find_overlap (self, 0, high, current.start, current.end);
-           i < high;
-           i = find_overlap (self, i + 1, high, current.start, current.end))
-        {
-          Snapshot record;
-
-          read_record (&self->records[i], &record);
-          if (i == index || record.owner == 0 || !blocks (&record, &current, ticket))
-            continue;
-          if (record.id == self->participant.id && record.owner == owner)
-            return TRUE;
-
-          /* Whoever blocks may wait for something itself. */
-          for (guint word = 0; word < G_N_ELEMENTS (self->words->waiting); word++)
-            for (guint64 bits = LOAD (self->words->waiting[word]); bits != 0; bits &= bits - 1)
-              {
-                guint32 j = word * 64 + (guint32) __builtin_ctzll (bits);
-
-                if (j != own_index && !has_bit (visited, j) && n < G_N_ELEMENTS (stack) &&
-                    LOAD (self->records[j].id) == record.id && LOAD (self->records[j].owner) == record.owner)
-                  {
-                    set_bit (visited, j);
-                    stack[n++] = j;
-                  }
-              }
-        }
-
-      if (n == 0)
-        return FALSE;
-
-      index = stack[--n];
-      read_record (&self->records[index], &waiter);
-      current = (TbufClaim) { waiter.start, waiter.end, waiter.mode, waiter.flags };
     }
 }

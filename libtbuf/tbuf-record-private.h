@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "tbuf-lock-table-private.h"
+
+G_BEGIN_DECLS
+
+/* What the parts of the lock table have in common: how a record is read, and
+ * when two of them get in each other's way. */
+
+/* Waiters at the most: half of the table. */
+#define TBUF_MAX_WAITING (TBUF_N_RECORDS / 2)
+
+/* One record, each field read once. */
+typedef struct
+{
+  guint32 state;
+  guint32 id;
+  guint32 mode;
+  guint32 flags;
+  guint64 owner;
+  guint64 start;
+  guint64 end;
+  guint64 ticket;
+} TbufRecordCopy;
+
+#define LOAD(field) __atomic_load_n (&(field), __ATOMIC_RELAXED)
+#define STORE(field, value) __atomic_store_n (&(field), (value), __ATOMIC_RELAXED)
+
+static inline void
+set_state (TbufRecord      *record,
+           TbufRecordState  state)
+{
+  __atomic_store_n (&record->state, (guint32) state, __ATOMIC_RELEASE);
+}
+
+static inline void
+read_record (TbufRecord *record,
+             TbufRecordCopy   *snapshot)
+{
+  snapshot->state = __atomic_load_n (&record->state, __ATOMIC_ACQUIRE);
+  snapshot->id = LOAD (record->id);
+  snapshot->mode = LOAD (record->mode);
+  snapshot->flags = LOAD (record->flags);
+  snapshot->owner = LOAD (record->owner);
+  snapshot->start = LOAD (record->start);
+  snapshot->end = LOAD (record->end);
+  snapshot->ticket = LOAD (record->ticket);
+}
+
+static inline gboolean
+is_waiting (const TbufRecordCopy *record)
+{
+  return record->state == TBUF_RECORD_WAITING || record->state == TBUF_RECORD_POKED;
+}
+
+static inline gboolean
+is_held (const TbufRecordCopy *record)
+{
+  return record->state == TBUF_RECORD_HELD || record->state == TBUF_RECORD_GRANTED;
+}
+
+static inline gboolean
+modes_conflict (guint32 a,
+                guint32 b)
+{
+  return a != TBUF_LOCK_MODE_SHARED || b != TBUF_LOCK_MODE_SHARED;
+}
+
+static inline gboolean
+ranges_overlap (guint64 start,
+                guint64 end,
+                guint64 other_start,
+                guint64 other_end)
+{
+  return other_start < end && start < other_end;
+}
+
+static inline guint32
+get_high (TbufLockTable *self)
+{
+  return MIN (LOAD (self->words->high), TBUF_N_RECORDS);
+}
+
+/* The next record from index on whose range overlaps, or TBUF_N_RECORDS. */
+static inline guint32
+find_overlap (TbufLockTable *self,
+              guint32        index,
+              guint32        high,
+              guint64        start,
+              guint64        end)
+{
+  for (; index < high; index++)
+    if (ranges_overlap (start, end, LOAD (self->starts[index]), LOAD (self->ends[index])))
+      return index;
+
+  return TBUF_N_RECORDS;
+}
+
+/* Whether another record keeps a claim from being held now. own_ticket is that
+ * of the claim's own waiting record; G_MAXUINT64 for a newcomer. */
+static inline gboolean
+blocks (const TbufRecordCopy  *record,
+        const TbufClaim *claim,
+        guint64          own_ticket)
+{
+  if (!ranges_overlap (claim->start, claim->end, record->start, record->end) ||
+      !modes_conflict (record->mode, claim->mode))
+    return FALSE;
+
+  if (is_held (record))
+    return TRUE;
+
+  return is_waiting (record) && (record->flags & TBUF_RECORD_ENTITLED) && record->ticket < own_ticket;
+}
+
+static inline gboolean
+is_poison_for (const TbufRecordCopy  *record,
+               const TbufClaim *claim)
+{
+  return record->state == TBUF_RECORD_POISON &&
+         !(claim->flags & (TBUF_RECORD_RECOVERS | TBUF_RECORD_NO_DATA)) &&
+         ranges_overlap (claim->start, claim->end, record->start, record->end);
+}
+
+static inline void
+set_bit (guint64 *bits,
+         guint32  index)
+{
+  STORE (bits[index / 64], LOAD (bits[index / 64]) | G_GUINT64_CONSTANT (1) << index % 64);
+}
+
+static inline void
+clear_bit (guint64 *bits,
+           guint32  index)
+{
+  STORE (bits[index / 64], LOAD (bits[index / 64]) & ~(G_GUINT64_CONSTANT (1) << index % 64));
+}
+
+static inline gboolean
+has_bit (const guint64 *bits,
+         guint32        index)
+{
+  return LOAD (bits[index / 64]) >> index % 64 & 1;
+}
+
+static inline guint32
+get_pid (TbufLockTable  *self,
+         const TbufRecordCopy *record)
+{
+  return record->state == TBUF_RECORD_POISON ? (guint32) record->owner
+                                             : LOAD (self->slots[TBUF_ID_TO_SLOT (record->id)].pid);
+}
+
+G_END_DECLS
