@@ -38,6 +38,7 @@ G_BEGIN_DECLS
 #define TBUF_N_SLOTS   1024
 #define TBUF_N_RECORDS 2048
 #define TBUF_N_STRIPES 32
+#define TBUF_N_ANNOUNCEMENTS 256
 
 /* A participant's id: its slot in the low bits, and above them how often the
  * slot was taken. Never 0. */
@@ -90,6 +91,15 @@ typedef struct
 
 G_STATIC_ASSERT (sizeof (TbufSuperblock) == 208);
 
+/* A range that somebody says to have written to. */
+typedef struct
+{
+  guint64 start;
+  guint64 end;
+} TbufAnnouncement;
+
+G_STATIC_ASSERT (sizeof (TbufAnnouncement) == 16);
+
 /* One of a kind. Groups that different parties write stand on cache lines of
  * their own. */
 typedef struct
@@ -122,14 +132,18 @@ typedef struct
   guint64 phase;
   guint32 reserved3[14];
 
-  guint64 slots_taken[TBUF_N_SLOTS / 64];
+  /* A ring: the newest is the one before n_announced. */
+  guint64 n_announced;
+  guint32 reserved4[14];
+  TbufAnnouncement announcements[TBUF_N_ANNOUNCEMENTS];
 } TbufWords;
 
 G_STATIC_ASSERT (G_STRUCT_OFFSET (TbufWords, high) == 64);
 G_STATIC_ASSERT (G_STRUCT_OFFSET (TbufWords, change) == 128 + 2 * TBUF_N_RECORDS / 8);
 G_STATIC_ASSERT (G_STRUCT_OFFSET (TbufWords, sequence) == G_STRUCT_OFFSET (TbufWords, change) + 192);
 G_STATIC_ASSERT (G_STRUCT_OFFSET (TbufWords, phase) == G_STRUCT_OFFSET (TbufWords, sequence) + 8 * TBUF_N_STRIPES);
-G_STATIC_ASSERT (sizeof (TbufWords) == 1280);
+G_STATIC_ASSERT (G_STRUCT_OFFSET (TbufWords, n_announced) == G_STRUCT_OFFSET (TbufWords, phase) + 64);
+G_STATIC_ASSERT (sizeof (TbufWords) == 5312);
 
 typedef struct
 {

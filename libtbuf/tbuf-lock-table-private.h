@@ -181,6 +181,9 @@ TbufLockMode     tbuf_lock_get_held_mode        (TbufLockTable    *self,
                                                  const TbufHold   *hold);
 gboolean         tbuf_lock_has_poison           (TbufLockTable    *self,
                                                  const TbufClaim  *claim);
+void             tbuf_lock_announce             (TbufLockTable    *self,
+                                                 guint64           start,
+                                                 guint64           end);
 gboolean         tbuf_lock_enter_table          (TbufLockTable    *self,
                                                  GError          **error);
 gboolean         tbuf_lock_attach               (TbufLockTable    *self,

@@ -579,6 +579,27 @@ tbuf_lock_enter_table (TbufLockTable  *self,
   return result == TBUF_GUARD_ENTERED || set_guard_error (self, result, FALSE, error);
 }
 
+/* Tells watchers that the bytes of a range have changed. */
+void
+tbuf_lock_announce (TbufLockTable *self,
+                    guint64        start,
+                    guint64        end)
+{
+  TbufWords *words = self->words;
+  TbufAnnouncement *announcement;
+
+  if (start >= end || (self->participant.id == 0 && !tbuf_lock_attach (self, NULL)) ||
+      !tbuf_lock_enter_table (self, NULL))
+    return;
+
+  announcement = &words->announcements[words->n_announced % TBUF_N_ANNOUNCEMENTS];
+  __atomic_store_n (&announcement->start, start, __ATOMIC_RELAXED);
+  __atomic_store_n (&announcement->end, end, __ATOMIC_RELAXED);
+  __atomic_store_n (&words->n_announced, words->n_announced + 1, __ATOMIC_RELEASE);
+  tbuf_lock_table_announce (self, start, end);
+  tbuf_guard_leave (self);
+}
+
 /* Becomes a participant with a slot: at first, and anew after a fork in the child. */
 gboolean
 tbuf_lock_attach (TbufLockTable  *self,

@@ -47,6 +47,9 @@ void     tbuf_region_emit_unlocked (TbufRegion   *self,
                                     guint64       offset,
                                     guint64       n_bytes,
                                     TbufLockMode  mode);
+void     tbuf_region_emit_changed  (TbufRegion   *self,
+                                    guint64       offset,
+                                    guint64       n_bytes);
 void     tbuf_region_emit_owner_died (TbufRegion *self,
                                       guint64     offset,
                                       guint64     n_bytes,

@@ -76,6 +76,7 @@ enum
   SIGNAL_LOCKED,
   SIGNAL_UNLOCKED,
   SIGNAL_OWNER_DIED,
+  SIGNAL_CHANGED,
   N_SIGNALS,
 };
 
@@ -388,6 +389,32 @@ tbuf_region_set_watch (TbufRegion *self,
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_WATCH]);
 }
 
+/**
+ * tbuf_region_announce:
+ * @self: a region
+ *
+ * Says that the caller has written to the region's bytes.
+ *
+ * Every watched region that overlaps it, in every process, emits
+ * [signal@Tbuf.Region::changed]. No lock is asked for, and none is implied. A
+ * watcher that falls behind by more than 256 announcements gets one signal, with
+ * all of its own range, for those that it missed.
+ *
+ * It does nothing in a read-only arena, and in one that was closed.
+ *
+ * Since: 1.0
+ */
+void
+tbuf_region_announce (TbufRegion *self)
+{
+  g_return_if_fail (tbuf_region_is_region (self));
+
+  if (self->mapping == NULL || self->mapping->read_only || tbuf_mapping_is_closed (self->mapping))
+    return;
+
+  tbuf_lock_announce (&self->mapping->table, self->offset, self->offset + self->n_bytes);
+}
+
 void
 tbuf_region_emit_locked (TbufRegion   *self,
                          guint64       offset,
@@ -414,6 +441,14 @@ tbuf_region_emit_owner_died (TbufRegion *self,
                              int         pid)
 {
   g_signal_emit (self, signals[SIGNAL_OWNER_DIED], 0, offset, n_bytes, pid);
+}
+
+void
+tbuf_region_emit_changed (TbufRegion *self,
+                          guint64     offset,
+                          guint64     n_bytes)
+{
+  g_signal_emit (self, signals[SIGNAL_CHANGED], 0, offset, n_bytes);
 }
 
 static void
@@ -626,6 +661,22 @@ tbuf_region_class_init (TbufRegionClass *class)
   signals[SIGNAL_OWNER_DIED] =
     g_signal_new ("owner-died", TBUF_TYPE_REGION, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 3,
                   G_TYPE_UINT64, G_TYPE_UINT64, G_TYPE_INT);
+
+  /**
+   * TbufRegion::changed:
+   * @self: the region
+   * @offset: where the changed range starts, in bytes from the start of the arena's data
+   * @n_bytes: how many bytes it has
+   *
+   * Somebody says to have written to a range that overlaps the region.
+   *
+   * Only while the region is watched. See [method@Tbuf.Region.announce].
+   *
+   * Since: 1.0
+   */
+  signals[SIGNAL_CHANGED] =
+    g_signal_new ("changed", TBUF_TYPE_REGION, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 2,
+                  G_TYPE_UINT64, G_TYPE_UINT64);
 }
 
 static void

@@ -85,5 +85,7 @@ gboolean       tbuf_region_get_watch      (TbufRegion    *self);
 TBUF_AVAILABLE_IN_ALL
 void           tbuf_region_set_watch      (TbufRegion    *self,
                                            gboolean       watch);
+TBUF_AVAILABLE_IN_ALL
+void           tbuf_region_announce       (TbufRegion    *self);
 
 G_END_DECLS

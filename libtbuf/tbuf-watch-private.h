@@ -17,6 +17,16 @@ typedef struct
   guint32 id;      /* the participant; 0 for an abandoned range */
 } TbufSighting;
 
+/* One look at the table. */
+typedef struct
+{
+  TbufSighting     sightings[TBUF_N_RECORDS];  /* in the order of tickets */
+  guint            n_sightings;
+  guint64          phase;                      /* the phase word */
+  TbufAnnouncement announcements[TBUF_N_ANNOUNCEMENTS];
+  guint64          n_announced;
+} TbufLook;
+
 struct _TbufWatch
 {
   GWeakRef      region;
@@ -27,26 +37,23 @@ struct _TbufWatch
   /* The watcher thread's, under its mutex. */
   GArray       *known;   /* of TbufSighting, in the order of tickets */
   guint64       phase;   /* the phase word as last seen */
+  guint64       n_announced;
 
   /* Between the watcher and whoever delivers. */
   GMutex        mutex;
   GArray       *events;  /* of an event type of its own */
 };
 
-TbufWatch *tbuf_watch_new      (TbufRegion          *region,
-                                guint64              start,
-                                guint64              end,
-                                GMainContext        *context);
-TbufWatch *tbuf_watch_ref      (TbufWatch           *self);
-void       tbuf_watch_unref    (TbufWatch           *self);
-void       tbuf_watch_begin    (TbufWatch           *self,
-                                const TbufSighting  *sightings,
-                                guint                n_sightings,
-                                guint64              phase);
-gboolean   tbuf_watch_update   (TbufWatch           *self,
-                                const TbufSighting  *sightings,
-                                guint                n_sightings,
-                                guint64              phase);
-void       tbuf_watch_dispatch (TbufWatch           *self);
+TbufWatch *tbuf_watch_new      (TbufRegion      *region,
+                                guint64          start,
+                                guint64          end,
+                                GMainContext    *context);
+TbufWatch *tbuf_watch_ref      (TbufWatch       *self);
+void       tbuf_watch_unref    (TbufWatch       *self);
+void       tbuf_watch_begin    (TbufWatch       *self,
+                                const TbufLook  *look);
+gboolean   tbuf_watch_update   (TbufWatch       *self,
+                                const TbufLook  *look);
+void       tbuf_watch_dispatch (TbufWatch       *self);
 
 G_END_DECLS

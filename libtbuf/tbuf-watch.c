@@ -18,6 +18,7 @@ typedef enum
   EVENT_LOCKED,
   EVENT_STATE,
   EVENT_PHASE,
+  EVENT_CHANGED,
 } EventKind;
 
 typedef struct
@@ -142,16 +143,15 @@ find_ticket (const TbufSighting *sightings,
 
 /* What is there when the watch begins is no event. */
 void
-tbuf_watch_begin (TbufWatch          *self,
-                  const TbufSighting *sightings,
-                  guint               n_sightings,
-                  guint64             phase)
+tbuf_watch_begin (TbufWatch      *self,
+                  const TbufLook *look)
 {
   g_array_set_size (self->known, 0);
-  for (guint i = 0; i < n_sightings; i++)
-    if (sightings[i].start < self->end && self->start < sightings[i].end)
-      g_array_append_val (self->known, sightings[i]);
-  self->phase = phase;
+  for (guint i = 0; i < look->n_sightings; i++)
+    if (look->sightings[i].start < self->end && self->start < look->sightings[i].end)
+      g_array_append_val (self->known, look->sightings[i]);
+  self->phase = look->phase;
+  self->n_announced = look->n_announced;
 }
 
 /* What ended, or what somebody died over. */
@@ -196,25 +196,51 @@ add_beginnings (GArray             *events,
     }
 }
 
-/* Sightings are in the order of tickets. Returns whether there is anything new. */
+/* Who was too slow for the ring of announcements is told that anything may have changed. */
+static void
+add_announcements (TbufWatch      *self,
+                   GArray         *events,
+                   guint64         n_seen,
+                   const TbufLook *look)
+{
+  guint64 n_new = look->n_announced - n_seen;
+
+  if (n_new > TBUF_N_ANNOUNCEMENTS)
+    {
+      TbufSighting all = { .start = self->start, .end = self->end };
+
+      add_event (events, EVENT_CHANGED, &all);
+      return;
+    }
+
+  for (guint64 i = look->n_announced - n_new; i != look->n_announced; i++)
+    {
+      const TbufAnnouncement *announcement = &look->announcements[i % TBUF_N_ANNOUNCEMENTS];
+      TbufSighting changed = { .start = announcement->start, .end = announcement->end };
+
+      if (changed.start < self->end && self->start < changed.end)
+        add_event (events, EVENT_CHANGED, &changed);
+    }
+}
+
+/* Returns whether there is anything new. */
 gboolean
-tbuf_watch_update (TbufWatch          *self,
-                   const TbufSighting *sightings,
-                   guint               n_sightings,
-                   guint64             phase)
+tbuf_watch_update (TbufWatch      *self,
+                   const TbufLook *look)
 {
   g_autoptr (GArray) before = self->known;
   g_autoptr (GArray) events = g_array_new (FALSE, FALSE, sizeof (Event));
-  guint64 phase_before = self->phase;
+  guint64 phase_before = self->phase, n_announced_before = self->n_announced;
   const TbufSighting *known = (const TbufSighting *) (gconstpointer) before->data;
   const TbufSighting *current;
 
   self->known = g_array_new (FALSE, FALSE, sizeof (TbufSighting));
-  tbuf_watch_begin (self, sightings, n_sightings, phase);
+  tbuf_watch_begin (self, look);
   current = (const TbufSighting *) (gconstpointer) self->known->data;
 
-  if (phase != phase_before)
+  if (self->phase != phase_before)
     add_event (events, EVENT_PHASE, NULL);
+  add_announcements (self, events, n_announced_before, look);
   add_ends (events, known, before->len, current, self->known->len);
   add_beginnings (events, known, before->len, current, self->known->len);
   if (get_strongest (known, before->len) != get_strongest (current, self->known->len))
@@ -247,6 +273,9 @@ emit (TbufRegion  *region,
       break;
     case EVENT_OWNER_DIED:
       tbuf_region_emit_owner_died (region, sighting->start, n_bytes, (int) sighting->pid);
+      break;
+    case EVENT_CHANGED:
+      tbuf_region_emit_changed (region, sighting->start, n_bytes);
       break;
     case EVENT_STATE:
       g_object_notify (G_OBJECT (region), "lock-state");

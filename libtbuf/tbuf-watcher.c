@@ -47,7 +47,7 @@ struct _TbufWatcher
   GThread      *thread;     /* a thread that is no longer this one ends */
   guint32       control;    /* futex: advanced when the watches change */
   int           event_fd;   /* -1 until somebody asks for it */
-  TbufSighting *sightings;  /* room for a whole table */
+  TbufLook     *look;       /* the last one; room for a whole table */
 };
 
 TbufWatcher *
@@ -71,7 +71,7 @@ tbuf_watcher_free (TbufWatcher *self)
     close (self->event_fd);
   g_ptr_array_unref (self->watches);
   g_mutex_clear (&self->mutex);
-  g_free (self->sightings);
+  g_free (self->look);
   g_free (self);
 }
 
@@ -92,15 +92,16 @@ compare_sightings (const void *a,
   return x->ticket < y->ticket ? -1 : x->ticket > y->ticket;
 }
 
-/* Copies what is held and what is abandoned. Only a look under the guard, or
- * between two equal even sequences, counts. */
-static guint
+/* Copies what is held and what is abandoned, the phase and the announcements.
+ * Only a copy made under the guard, or between two equal even sequences, counts. */
+static void
 copy_table (TbufLockTable *table,
-            TbufSighting  *sightings)
+            TbufLook      *look)
 {
+  TbufWords *words = table->words;
   guint n = 0;
 
-  for (guint32 i = 0; i < MIN (__atomic_load_n (&table->words->high, __ATOMIC_ACQUIRE), TBUF_N_RECORDS); i++)
+  for (guint32 i = 0; i < MIN (__atomic_load_n (&words->high, __ATOMIC_ACQUIRE), TBUF_N_RECORDS); i++)
     {
       TbufRecord *record = &table->records[i];
       guint32 state = __atomic_load_n (&record->state, __ATOMIC_ACQUIRE);
@@ -110,7 +111,7 @@ copy_table (TbufLockTable *table,
       if (state != TBUF_RECORD_HELD && state != TBUF_RECORD_GRANTED && !is_poison)
         continue;
 
-      sightings[n++] = (TbufSighting) {
+      look->sightings[n++] = (TbufSighting) {
         .ticket = __atomic_load_n (&record->ticket, __ATOMIC_RELAXED),
         .start = __atomic_load_n (&record->start, __ATOMIC_RELAXED),
         .end = __atomic_load_n (&record->end, __ATOMIC_RELAXED),
@@ -121,20 +122,26 @@ copy_table (TbufLockTable *table,
       };
     }
 
-  return n;
+  look->n_sightings = n;
+  look->phase = __atomic_load_n (&words->phase, __ATOMIC_RELAXED);
+  look->n_announced = __atomic_load_n (&words->n_announced, __ATOMIC_RELAXED);
+  for (guint i = 0; i < TBUF_N_ANNOUNCEMENTS; i++)
+    {
+      look->announcements[i].start = __atomic_load_n (&words->announcements[i].start, __ATOMIC_RELAXED);
+      look->announcements[i].end = __atomic_load_n (&words->announcements[i].end, __ATOMIC_RELAXED);
+    }
 }
 
 /* A reader can't reap the dead, but it can tell that they are. */
-static guint
+static void
 drop_dead (TbufLockTable *table,
-           TbufSighting  *sightings,
-           guint          n)
+           TbufLook      *look)
 {
   guint n_kept = 0;
 
-  for (guint i = 0; i < n; i++)
+  for (guint i = 0; i < look->n_sightings; i++)
     {
-      TbufSighting sighting = sightings[i];
+      TbufSighting sighting = look->sightings[i];
 
       if (sighting.id != 0 && !tbuf_participant_is_alive (&table->participant, sighting.id))
         {
@@ -142,31 +149,28 @@ drop_dead (TbufLockTable *table,
             continue;
           sighting.id = 0;
         }
-      sightings[n_kept++] = sighting;
+      look->sightings[n_kept++] = sighting;
     }
 
-  return n_kept;
+  look->n_sightings = n_kept;
 }
 
 /* FALSE: no consistent look could be had now. */
 static gboolean
-look (TbufWatcher *self,
-      guint       *n,
-      guint64     *phase)
+take_a_look (TbufWatcher *self)
 {
   TbufLockTable *table = &self->mapping->table;
   TbufWords *words = table->words;
 
-  if (self->sightings == NULL)
-    self->sightings = g_new (TbufSighting, TBUF_N_RECORDS);
+  if (self->look == NULL)
+    self->look = g_new0 (TbufLook, 1);
 
   if (!self->mapping->read_only)
     {
       if (tbuf_guard_enter (table, GUARD_TIMEOUT_US) != TBUF_GUARD_ENTERED)
         return FALSE;
 
-      *n = copy_table (table, self->sightings);
-      *phase = __atomic_load_n (&words->phase, __ATOMIC_RELAXED);
+      copy_table (table, self->look);
       tbuf_guard_leave (table);
     }
   else
@@ -177,18 +181,17 @@ look (TbufWatcher *self,
         {
           guint32 sequence = __atomic_load_n (&words->table_sequence, __ATOMIC_ACQUIRE);
 
-          *n = copy_table (table, self->sightings);
-          *phase = __atomic_load_n (&words->phase, __ATOMIC_RELAXED);
+          copy_table (table, self->look);
           __atomic_thread_fence (__ATOMIC_ACQUIRE);
           consistent = (sequence & 1) == 0 && sequence == __atomic_load_n (&words->table_sequence, __ATOMIC_RELAXED);
         }
 
       if (!consistent)
         return FALSE;
-      *n = drop_dead (table, self->sightings, *n);
+      drop_dead (table, self->look);
     }
 
-  qsort (self->sightings, *n, sizeof (TbufSighting), compare_sightings);
+  qsort (self->look->sightings, self->look->n_sightings, sizeof (TbufSighting), compare_sightings);
   return TRUE;
 }
 
@@ -196,14 +199,12 @@ static void
 update_watches (TbufWatcher *self)
 {
   gboolean any = FALSE;
-  guint64 phase;
-  guint n;
 
-  if (!look (self, &n, &phase))
+  if (!take_a_look (self))
     return;
 
   for (guint i = 0; i < self->watches->len; i++)
-    any |= tbuf_watch_update (g_ptr_array_index (self->watches, i), self->sightings, n, phase);
+    any |= tbuf_watch_update (g_ptr_array_index (self->watches, i), self->look);
 
   if (any && self->event_fd >= 0)
     eventfd_write (self->event_fd, 1);
@@ -327,13 +328,12 @@ tbuf_watcher_add (TbufWatcher  *self,
                   GMainContext *context)
 {
   TbufWatch *watch = tbuf_watch_new (region, region->offset, region->offset + region->n_bytes, context);
-  guint64 phase = __atomic_load_n (&self->mapping->table.words->phase, __ATOMIC_ACQUIRE);
-  guint n = 0;
 
   g_mutex_lock (&self->mutex);
-  if (!look (self, &n, &phase))
-    n = 0;
-  tbuf_watch_begin (watch, self->sightings, n, phase);
+
+  /* If the table can't be looked at now, what the watcher saw last will do. */
+  take_a_look (self);
+  tbuf_watch_begin (watch, self->look);
   g_ptr_array_add (self->watches, tbuf_watch_ref (watch));
 
   if (self->thread == NULL)

@@ -282,6 +282,57 @@ test_reader_is_told (void)
 }
 
 static void
+on_changed (TbufRegion *region,
+            guint64     offset,
+            guint64     n_bytes,
+            GString    *log)
+{
+  g_string_append_printf (log, "changed %u+%u\n", (guint) offset, (guint) n_bytes);
+}
+
+static void
+announce_twice (Peer     *parent,
+                gpointer  data)
+{
+  TbufArena *arena = tbuf_arena_open_fd (tbuf_arena_get_fd (data), TBUF_ARENA_NONE, NULL);
+  TbufRegion *elsewhere = new_range (arena, 500, 10);
+  TbufRegion *region = new_range (arena, 100, 10);
+
+  peer_wait (parent);
+  tbuf_region_announce (elsewhere);
+  tbuf_region_announce (region);
+  peer_wait (parent);
+  for (guint i = 0; i < 1000; i++)
+    tbuf_region_announce (region);
+}
+
+static void
+test_tells_of_announcements (void)
+{
+  g_autoptr (TbufArena) arena = new_arena ();
+  g_autoptr (TbufArena) reader = tbuf_arena_open_fd (tbuf_arena_get_fd (arena), TBUF_ARENA_READ_ONLY, NULL);
+  g_autoptr (TbufRegion) region = new_range (arena, 105, 20);
+  g_autoptr (TbufRegion) same = new_range (reader, 105, 20);
+  g_autoptr (GString) log = g_string_new (NULL);
+  g_autoptr (GString) reader_log = g_string_new (NULL);
+  Peer peer = peer_start (announce_twice, arena);
+
+  g_signal_connect (region, "changed", G_CALLBACK (on_changed), log);
+  g_signal_connect (same, "changed", G_CALLBACK (on_changed), reader_log);
+  tbuf_region_set_watch (region, TRUE);
+  tbuf_region_set_watch (same, TRUE);
+  peer_tell (&peer);
+  wait_for_log (NULL, log, "changed 100+10\n");
+  wait_for_log (NULL, reader_log, "changed 100+10\n");
+
+  /* None is lost, but they may be summed up: at least one signal for the lot. */
+  peer_tell (&peer);
+  peer_join (&peer);
+  while (log->len == 0 || reader_log->len == 0)
+    g_main_context_iteration (NULL, TRUE);
+}
+
+static void
 on_phase (TbufArena  *arena,
           GParamSpec *pspec,
           GString    *log)
@@ -345,6 +396,7 @@ main (int    argc,
   g_test_add_func ("/tbuf/watch/arrives-in-context-of-creation", test_arrives_in_context_of_creation);
   g_test_add_func ("/tbuf/watch/event-fd-and-dispatch", test_event_fd_and_dispatch);
   g_test_add_func ("/tbuf/watch/reader-is-told", test_reader_is_told);
+  g_test_add_func ("/tbuf/watch/tells-of-announcements", test_tells_of_announcements);
   g_test_add_func ("/tbuf/watch/notifies-phase", test_notifies_phase);
 
   return g_test_run ();
