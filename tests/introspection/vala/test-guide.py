@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Whether what the Vala guide shows compiles: its first block as a program, the others as parts of one.
+
+test-guide.py GUIDE: where the library is says the environment, as for the README's programs.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+
+FRAME = """
+public void work (Tbuf.Float64View view) throws Error {{ }}
+public void parts (Tbuf.Arena arena, Tbuf.Float64View view, Cancellable cancellable) throws Error {{
+{parts}
+}}
+void main () {{ }}
+"""
+
+
+def compile_program(text):
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "program.vala")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        flags = shlex.split(os.environ.get("TBUF_VALAFLAGS", ""))
+        return subprocess.run(["valac", "--quiet", *flags, "--pkg", "tbuf-1", "-o", path + ".exe", path],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+with open(sys.argv[1], encoding="utf-8") as file:
+    program, *parts = re.findall(r"^```vala\n(.*?)^```$", file.read(), re.MULTILINE | re.DOTALL)
+
+print(f"1..{1 + len(parts)}")
+for number, text in enumerate([program, *(FRAME.format(parts=part) for part in parts)], 1):
+    run = compile_program(text)
+    print("not ok" if run.returncode else "ok", number, f"block {number} compiles")
+    if run.returncode:
+        for line in run.stdout.splitlines():
+            print("#", line)
