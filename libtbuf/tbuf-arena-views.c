@@ -163,3 +163,49 @@ tbuf_arena_create_view_full (TbufArena      *self,
 
   return tbuf_view_new (self, &spec, error);
 }
+
+/**
+ * tbuf_arena_create_view_strided: (rename-to tbuf_arena_create_view_full)
+ * @self: an arena
+ * @dtype: the type of an item
+ * @byte_order: the order of the bytes of an item
+ * @offset: where item [0, 0, …] is, in bytes from the start of the arena's data
+ * @shape: (array length=n_dims): how many items along each axis
+ * @n_dims: how many axes, at most 32
+ * @strides: (array length=n_strides) (nullable): how far from one item to the next along each axis, in bytes; %NULL for C order without gaps
+ * @n_strides: how many strides: as many as axes, or 0
+ * @flags: `UNALIGNED`, or none
+ * @error: return location for an error
+ *
+ * As [method@Tbuf.Arena.create_view_full], for languages whose arrays bring their own lengths.
+ *
+ * Errors: those of create_view_full(), and `INVALID` where @n_strides is neither
+ * 0 nor @n_dims.
+ *
+ * Returns: (transfer full): a view of the class that suits @dtype
+ *
+ * Since: 1.0
+ */
+TbufView *
+tbuf_arena_create_view_strided (TbufArena      *self,
+                                TbufDtype       dtype,
+                                TbufByteOrder   byte_order,
+                                gsize           offset,
+                                const gsize    *shape,
+                                guint           n_dims,
+                                const gssize   *strides,
+                                guint           n_strides,
+                                TbufViewFlags   flags,
+                                GError        **error)
+{
+  g_return_val_if_fail (TBUF_IS_ARENA (self), NULL);
+
+  if (n_strides != 0 && n_strides != n_dims)
+    {
+      g_set_error (error, TBUF_ERROR, TBUF_ERROR_INVALID,
+                   "A view of %u axes has as many strides, or none for C order, and %u were given", n_dims, n_strides);
+      return NULL;
+    }
+
+  return tbuf_arena_create_view_full (self, dtype, byte_order, offset, shape, n_strides > 0 ? strides : NULL, n_dims, flags, error);
+}

@@ -120,6 +120,18 @@ TbufView       *tbuf_arena_create_view_full   (TbufArena       *self,
                                                TbufViewFlags    flags,
                                                GError         **error);
 TBUF_AVAILABLE_IN_ALL
+TbufView       *tbuf_arena_create_view_strided
+                                              (TbufArena       *self,
+                                               TbufDtype        dtype,
+                                               TbufByteOrder    byte_order,
+                                               gsize            offset,
+                                               const gsize     *shape,
+                                               guint            n_dims,
+                                               const gssize    *strides,
+                                               guint            n_strides,
+                                               TbufViewFlags    flags,
+                                               GError         **error);
+TBUF_AVAILABLE_IN_ALL
 int             tbuf_arena_get_event_fd       (TbufArena       *self);
 TBUF_AVAILABLE_IN_ALL
 void            tbuf_arena_dispatch           (TbufArena       *self);

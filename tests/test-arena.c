@@ -659,6 +659,31 @@ test_refuses_descriptors (void)
 }
 
 static void
+test_counts_strides_apart (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (TbufArena) arena = tbuf_arena_new (24, &error);
+  g_autoptr (TbufView) view = NULL;
+  const gsize shape[] = { 2, 3 };
+  const gssize strides[] = { 4, 8 };
+
+  view = tbuf_arena_create_view_strided (arena, TBUF_DTYPE_INT32, TBUF_BYTE_ORDER_NATIVE, 0, shape, 2, NULL, 0,
+                                         TBUF_VIEW_NONE, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (tbuf_view_get_n_dims (view), ==, 2);
+  g_clear_object (&view);
+
+  view = tbuf_arena_create_view_strided (arena, TBUF_DTYPE_INT32, TBUF_BYTE_ORDER_NATIVE, 0, shape, 2, strides, 2,
+                                         TBUF_VIEW_NONE, &error);
+  g_assert_no_error (error);
+  g_assert_false (tbuf_view_is_contiguous (view));
+
+  g_assert_null (tbuf_arena_create_view_strided (arena, TBUF_DTYPE_INT32, TBUF_BYTE_ORDER_NATIVE, 0, shape, 2, strides, 1,
+                                                 TBUF_VIEW_NONE, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_INVALID);
+}
+
+static void
 test_refuses_flags (void)
 {
   g_autoptr (GError) error = NULL;
@@ -809,6 +834,7 @@ main (int    argc,
   g_test_add_func ("/tbuf/arena/refuses-other-version", test_refuses_other_version);
   g_test_add_func ("/tbuf/arena/refuses-corrupted", test_refuses_corrupted);
   g_test_add_func ("/tbuf/arena/refuses-descriptors", test_refuses_descriptors);
+  g_test_add_func ("/tbuf/arena/counts-strides-apart", test_counts_strides_apart);
   g_test_add_func ("/tbuf/arena/refuses-flags", test_refuses_flags);
   g_test_add_func ("/tbuf/arena/full-dev-shm-is-an-error", test_full_dev_shm_is_an_error);
   g_test_add_func ("/tbuf/arena/refuses-without-permission", test_refuses_without_permission);

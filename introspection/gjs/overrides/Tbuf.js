@@ -187,19 +187,6 @@ function byteView(arena) {
     return arena.create_view(Tbuf.Dtype.UINT8, 0, arena.get_size());
 }
 
-/* In C order, without gaps. */
-function stridesOf(dtype, shape) {
-    const strides = [];
-    let stride = Tbuf.dtype_get_item_size(dtype);
-
-    for (const length of [...shape].reverse()) {
-        strides.unshift(stride);
-        stride = Math.min(stride * length, Number.MAX_SAFE_INTEGER);
-    }
-
-    return strides;
-}
-
 /* Where the items lie in the view's bytes, in C order. */
 function* itemOffsets(view) {
     const shape = view.get_shape();
@@ -443,14 +430,6 @@ function overrideArena(Arena) {
             }
         };
     }
-
-    /* Shape and strides have one length between them, and introspection takes that of the strides, also where
-     * there are none: the view would have no axes. */
-    const createViewFull = prototype.create_view_full;
-
-    prototype.create_view_full = function (dtype, byteOrder, offset, shape, strides, flags) {
-        return createViewFull.call(this, dtype, byteOrder, offset, shape, strides ?? stridesOf(dtype, shape), flags);
-    };
 
     Object.defineProperties(prototype, {
         array: {
