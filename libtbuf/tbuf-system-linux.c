@@ -362,6 +362,7 @@ tbuf_system_futex_wait_any (const TbufFutexWait *waits,
                             gint64               timeout_us)
 {
 #ifdef SYS_futex_waitv
+  static gboolean is_missing;
   struct futex_waitv vector[FUTEX_WAITV_MAX];
   struct timespec timeout;
   gint64 deadline = 0;
@@ -379,9 +380,14 @@ tbuf_system_futex_wait_any (const TbufFutexWait *waits,
       .flags = FUTEX_32 | (waits[i].shared ? 0 : FUTEX_PRIVATE_FLAG),
     };
 
-  if (syscall (SYS_futex_waitv, vector, n_waits, 0, timeout_us < 0 ? NULL : &timeout, CLOCK_MONOTONIC) >= 0 ||
-      (errno != ENOSYS && errno != EPERM))
-    return;
+  if (!__atomic_load_n (&is_missing, __ATOMIC_RELAXED))
+    {
+      if (syscall (SYS_futex_waitv, vector, n_waits, 0, timeout_us < 0 ? NULL : &timeout, CLOCK_MONOTONIC) >= 0 ||
+          (errno != ENOSYS && errno != EPERM))
+        return;
+
+      __atomic_store_n (&is_missing, TRUE, __ATOMIC_RELAXED);
+    }
 #endif
 
   for (gint64 waited = 0; timeout_us < 0 || waited < timeout_us; waited += 2000)
