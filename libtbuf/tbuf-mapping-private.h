@@ -48,5 +48,7 @@ void         tbuf_mapping_set_phase  (TbufMapping     *self,
                                       guint            phase); /* the caller has the whole of it locked */
 void         tbuf_mapping_close      (TbufMapping     *self);
 gboolean     tbuf_mapping_is_closed  (TbufMapping     *self);
+guint32     *tbuf_mapping_get_closed_futex (TbufMapping *self);  /* not 0 from close() on; of this process */
+guint32     *tbuf_mapping_get_phase_futex  (TbufMapping *self);  /* advances when a phase is set; shared */
 
 G_END_DECLS

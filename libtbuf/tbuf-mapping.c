@@ -383,15 +383,24 @@ tbuf_mapping_set_phase (TbufMapping *self,
   guint64 generation = __atomic_load_n (word, __ATOMIC_RELAXED) >> 32;
 
   __atomic_store_n (word, (generation + 1) << 32 | phase, __ATOMIC_RELEASE);
+  tbuf_system_futex_wake (tbuf_mapping_get_phase_futex (self), TRUE);
 }
 
-/* Wakes everyone in this process who waits for one of its locks. */
+/* The half of the phase's word that counts how often it was set. */
+guint32 *
+tbuf_mapping_get_phase_futex (TbufMapping *self)
+{
+  return (guint32 *) &self->table.words->phase + (G_BYTE_ORDER == G_LITTLE_ENDIAN ? 1 : 0);
+}
+
+/* Wakes everyone in this process who waits for one of its locks or items. */
 void
 tbuf_mapping_close (TbufMapping *self)
 {
   if (__atomic_exchange_n (&self->table.closed, 1, __ATOMIC_ACQ_REL) != 0)
     return;
 
+  tbuf_system_futex_wake (tbuf_mapping_get_closed_futex (self), FALSE);
   if (self->table.participant.id != 0 && tbuf_guard_enter (&self->table, G_USEC_PER_SEC) == TBUF_GUARD_ENTERED)
     {
       tbuf_lock_table_poke_own (&self->table);
@@ -403,4 +412,10 @@ gboolean
 tbuf_mapping_is_closed (TbufMapping *self)
 {
   return __atomic_load_n (&self->table.closed, __ATOMIC_ACQUIRE) != 0;
+}
+
+guint32 *
+tbuf_mapping_get_closed_futex (TbufMapping *self)
+{
+  return (guint32 *) &self->table.closed;
 }
