@@ -16,9 +16,9 @@ import tempfile
 BLOCK = re.compile(r'^```(?P<language>\w+)\n(?P<text>.*?)^```$', re.MULTILINE | re.DOTALL)
 
 
-def run(*command):
+def run(*command, folder=None):
     """What the command prints; its messages go where ours go."""
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=folder).stdout
 
 
 def run_c(path):
@@ -40,7 +40,9 @@ def run_vala(path):
     program = path + '.exe'
     # Options that an uninstalled library needs and an installed one does not.
     where = shlex.split(os.environ.get('TBUF_VALAFLAGS', ''))
-    run('valac', '--quiet', '--fatal-warnings', *where, '--pkg', 'tbuf-1', '-o', program, path)
+    # It leaves its C file in the current folder while it works, where another test's could be.
+    run('valac', '--quiet', '--fatal-warnings', *where, '--pkg', 'tbuf-1', '-o', program, path,
+        folder=os.path.dirname(path))
     return run(program)
 
 

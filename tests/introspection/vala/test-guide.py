@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Whether what the Vala guide shows compiles: its first block as a program, the others as parts of one.
+"""Whether what the Vala guide shows compiles: its first block as a program, the others as parts of another.
 
 test-guide.py GUIDE: where the library is says the environment, as for the README's programs.
 """
@@ -26,17 +26,22 @@ def compile_program(text):
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
         flags = shlex.split(os.environ.get("TBUF_VALAFLAGS", ""))
+        # It leaves its C file in the current folder while it works, where another test's could be.
         return subprocess.run(["valac", "--quiet", *flags, "--pkg", "tbuf-1", "-o", path + ".exe", path],
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                              cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 with open(sys.argv[1], encoding="utf-8") as file:
     program, *parts = re.findall(r"^```vala\n(.*?)^```$", file.read(), re.MULTILINE | re.DOTALL)
 
-print(f"1..{1 + len(parts)}")
-for number, text in enumerate([program, *(FRAME.format(parts=part) for part in parts)], 1):
+programs = {
+    "the program": program,
+    "the parts": FRAME.format(parts="".join(f"{{\n{part}}}\n" for part in parts)),
+}
+print(f"1..{len(programs)}")
+for number, (title, text) in enumerate(programs.items(), 1):
     run = compile_program(text)
-    print("not ok" if run.returncode else "ok", number, f"block {number} compiles")
+    print("not ok" if run.returncode else "ok", number, f"{title} compiles")
     if run.returncode:
         for line in run.stdout.splitlines():
             print("#", line)
