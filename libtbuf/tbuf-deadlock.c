@@ -32,7 +32,7 @@ tbuf_lock_table_would_deadlock (TbufLockTable   *self,
           TbufRecordCopy record;
 
           read_record (&self->records[i], &record);
-          if (i == index || record.owner == 0 || !blocks (&record, &current, ticket))
+          if (i == index || i + 1 == current.partner || record.owner == 0 || !blocks (&record, &current, ticket))
             continue;
           if (record.id == self->participant.id && record.owner == owner)
             return TRUE;
@@ -57,6 +57,6 @@ tbuf_lock_table_would_deadlock (TbufLockTable   *self,
 
       index = stack[--n];
       read_record (&self->records[index], &waiter);
-      current = (TbufClaim) { waiter.start, waiter.end, waiter.mode, waiter.flags };
+      current = get_claim (&waiter);
     }
 }

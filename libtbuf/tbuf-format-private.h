@@ -167,7 +167,8 @@ typedef struct
   guint64 start;
   guint64 end;
   guint64 ticket;       /* the order of arrival */
-  guint32 reserved[4];
+  guint32 partner;      /* of one who waits for an upgrade: the index + 1 of its shared record */
+  guint32 reserved[3];
 } TbufRecord;
 
 G_STATIC_ASSERT (sizeof (TbufRecord) == 64);

@@ -31,6 +31,7 @@ typedef struct
   guint64 end;
   guint32 mode;    /* TbufLockMode */
   guint32 flags;   /* TbufRecordFlags */
+  guint32 partner; /* for an upgrade: the index + 1 of the shared record that becomes exclusive */
 } TbufClaim;
 
 /* What one object holds. Read and written under the guard only. */
@@ -158,6 +159,11 @@ gboolean         tbuf_lock_table_would_deadlock (TbufLockTable    *self,
                                                  guint32           own_index,
                                                  guint64           owner);
 void             tbuf_lock_table_poke_own       (TbufLockTable    *self);
+void             tbuf_lock_table_change_mode    (TbufLockTable    *self,
+                                                 guint32           index,
+                                                 TbufLockMode      mode);
+gboolean         tbuf_lock_table_has_upgrader   (TbufLockTable    *self,
+                                                 const TbufClaim  *claim);
 void             tbuf_lock_table_announce       (TbufLockTable    *self,
                                                  guint64           start,
                                                  guint64           end);
@@ -173,6 +179,22 @@ gboolean         tbuf_lock_release              (TbufLockTable    *self,
                                                  TbufHold         *hold,
                                                  const TbufClaim  *claim,
                                                  GError          **error);
+gboolean         tbuf_lock_upgrade              (TbufLockTable    *self,
+                                                 TbufHold         *hold,
+                                                 const TbufClaim  *claim,
+                                                 gint64            timeout_us,
+                                                 GCancellable     *cancellable,
+                                                 GError          **error);
+gboolean         tbuf_lock_downgrade            (TbufLockTable    *self,
+                                                 TbufHold         *hold,
+                                                 const TbufClaim  *claim,
+                                                 GError          **error);
+gboolean         tbuf_lock_set_guard_error      (TbufLockTable    *self,
+                                                 TbufGuardResult   result,
+                                                 gboolean          is_try,
+                                                 GError          **error);
+void             tbuf_lock_free_without_guard   (TbufLockTable    *self,
+                                                 guint32           index);
 void             tbuf_lock_abandon              (TbufLockTable    *self,
                                                  TbufHold         *hold);
 TbufLockState    tbuf_lock_get_state            (TbufLockTable    *self,

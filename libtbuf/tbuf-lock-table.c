@@ -78,7 +78,7 @@ tbuf_lock_table_examine (TbufLockTable   *self,
     {
       TbufRecordCopy record;
 
-      if (i == own_index)
+      if (i == own_index || i + 1 == claim->partner)
         continue;
 
       read_record (&self->records[i], &record);
@@ -184,6 +184,7 @@ tbuf_lock_table_add (TbufLockTable   *self,
   STORE (record->start, claim->start);
   STORE (record->end, claim->end);
   STORE (record->ticket, ticket);
+  STORE (record->partner, claim->partner);
   STORE (self->starts[index], claim->start);
   STORE (self->ends[index], claim->end);
   set_bit (words->used, index);
@@ -227,6 +228,42 @@ tbuf_lock_table_hold (TbufLockTable *self,
   set_state (record, TBUF_RECORD_HELD);
   if (!was_granted)
     tbuf_lock_table_announce (self, LOAD (record->start), LOAD (record->end));
+}
+
+/* A held record changes its mode; that one store is what commits. */
+void
+tbuf_lock_table_change_mode (TbufLockTable *self,
+                             guint32        index,
+                             TbufLockMode   mode)
+{
+  TbufRecord *record = &self->records[index];
+  guint64 start = LOAD (record->start), end = LOAD (record->end);
+
+  __atomic_store_n (&record->mode, (guint32) mode, __ATOMIC_RELEASE);
+  tbuf_lock_table_announce (self, start, end);
+  if (mode == TBUF_LOCK_MODE_SHARED)
+    tbuf_lock_table_grant (self, start, end);
+}
+
+/* Whether somebody waits for an upgrade in the range: two would wait for each other. */
+gboolean
+tbuf_lock_table_has_upgrader (TbufLockTable   *self,
+                              const TbufClaim *claim)
+{
+  guint32 high = get_high (self);
+
+  for (guint32 i = find_overlap (self, 0, high, claim->start, claim->end);
+       i < high;
+       i = find_overlap (self, i + 1, high, claim->start, claim->end))
+    {
+      TbufRecordCopy record;
+
+      read_record (&self->records[i], &record);
+      if (is_waiting (&record) && record.partner != 0)
+        return TRUE;
+    }
+
+  return FALSE;
 }
 
 /* Makes a record free; wakes nobody who waits for its range. */
@@ -319,7 +356,7 @@ tbuf_lock_table_grant (TbufLockTable *self,
       if (!is_waiting (&waiter))
         continue;
 
-      claim = (TbufClaim) { waiter.start, waiter.end, waiter.mode, waiter.flags };
+      claim = get_claim (&waiter);
       verdict = tbuf_lock_table_examine (self, &claim, index, &obstacle);
 
       for (guint j = 0; j < n_poked && !behind_poked; j++)

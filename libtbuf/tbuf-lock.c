@@ -5,13 +5,7 @@
 
 #include "tbuf-error.h"
 #include "tbuf-process-private.h"
-#include "tbuf-system-private.h"
-
-/* How long a waiter can be overtaken. */
-#define PATIENCE_US 1000
-
-/* How often a waiter looks for itself whether those it waits for still live. */
-#define BACKSTOP_US 20000
+#include "tbuf-wait-private.h"
 
 /* How long a try waits for the guard, which is held for nanoseconds unless its
  * owner was stopped. */
@@ -25,32 +19,18 @@
 
 #define NO_RECORD TBUF_N_RECORDS
 
-/* One call to tbuf_lock_acquire() that did not get the range at once. */
-typedef struct
-{
-  TbufLockTable   *table;
-  TbufHold        *hold;
-  const TbufClaim *claim;
-  GCancellable    *cancellable;
-  guint64          owner;
-  guint32          index;        /* of its waiting record */
-  guint32          room;         /* the room word's value, where there is no such record */
-  gint64           start_time;
-  gint64           timeout_us;
-  TbufObstacle     obstacle;
-} Wait;
-
 static gboolean
 table_is_closed (TbufLockTable *self)
 {
   return __atomic_load_n (&self->closed, __ATOMIC_ACQUIRE) != 0;
 }
 
-static gboolean
-set_guard_error (TbufLockTable  *self,
-                 TbufGuardResult result,
-                 gboolean        is_try,
-                 GError        **error)
+/* Always FALSE. */
+gboolean
+tbuf_lock_set_guard_error (TbufLockTable    *self,
+                           TbufGuardResult   result,
+                           gboolean          is_try,
+                           GError          **error)
 {
   guint32 owner = __atomic_load_n (&self->words->guard, __ATOMIC_RELAXED);
   guint32 pid = __atomic_load_n (&self->slots[TBUF_ID_TO_SLOT (owner)].pid, __ATOMIC_RELAXED);
@@ -65,267 +45,14 @@ set_guard_error (TbufLockTable  *self,
   return FALSE;
 }
 
-static const char *
-mode_to_string (guint32 mode)
-{
-  return mode == TBUF_LOCK_MODE_SHARED ? "a shared lock" : "an exclusive lock";
-}
-
-/* Bytes are named first to last, as people count them. */
-static void
-set_obstacle_error (const Wait *self,
-                    TbufError   code,
-                    const char *what,
-                    GError    **error)
-{
-  const TbufClaim *claim = self->claim;
-  const TbufObstacle *obstacle = &self->obstacle;
-
-  if (!obstacle->found)
-    g_set_error (error, TBUF_ERROR, code,
-                 "Could not take %s on bytes %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT ": %s, the lock table is full",
-                 mode_to_string (claim->mode), claim->start, claim->end - 1, what);
-  else
-    g_set_error (error, TBUF_ERROR, code,
-                 "Could not take %s on bytes %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT
-                 ": %s, process %u has %s on bytes %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT,
-                 mode_to_string (claim->mode), claim->start, claim->end - 1, what, obstacle->pid,
-                 mode_to_string (obstacle->mode), obstacle->start, obstacle->end - 1);
-}
-
-/* Under the guard: the claim is held by the record from now on. */
-static void
-set_hold (TbufLockTable   *self,
-          TbufHold        *hold,
-          const TbufClaim *claim,
-          guint32          index,
-          guint64          owner)
-{
-  /* Two threads that waited for shared locks through one object share a record. */
-  if (G_UNLIKELY (hold->record != 0))
-    {
-      tbuf_lock_table_release (self, index);
-      hold->count++;
-      return;
-    }
-
-  *hold = (TbufHold) {
-    .record = index + 1,
-    .mode = claim->mode,
-    .count = 1,
-    .attachment = self->attachment,
-    .owner = owner,
-  };
-}
-
-/* Any thread: makes the waiter look again. It may see a poke that came to
- * nothing; that is harmless. */
-static void
-on_cancelled (GCancellable *cancellable,
-              gpointer      user_data)
-{
-  TbufRecord *record = user_data;
-  guint32 expected = TBUF_RECORD_WAITING;
-
-  if (__atomic_compare_exchange_n (&record->state, &expected, TBUF_RECORD_POKED, FALSE, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-    tbuf_system_futex_wake (&record->state, TRUE);
-}
-
-/* The guard could not be had in time: withdraw without it. The next owner of the
- * guard finds the table dirty and puts the rest right. */
-static void
-free_without_guard (TbufLockTable *self,
-                    guint32        index)
+/* The guard could not be had in time. Its next owner finds the table dirty and
+ * puts the rest right. */
+void
+tbuf_lock_free_without_guard (TbufLockTable *self,
+                              guint32        index)
 {
   __atomic_store_n (&self->records[index].state, TBUF_RECORD_FREE, __ATOMIC_RELEASE);
   __atomic_store_n (&self->words->dirty, 1, __ATOMIC_SEQ_CST);
-}
-
-static gint64
-get_time_left (const Wait *self)
-{
-  if (self->timeout_us < 0)
-    return G_MAXINT64;
-
-  return MAX (self->start_time + self->timeout_us - g_get_monotonic_time (), 0);
-}
-
-/* Asks the kernel about everyone in the way; takes the guard only if somebody is dead. */
-static gboolean
-reap_dead_obstacles (Wait *self)
-{
-  TbufLockTable *table = self->table;
-  gboolean any = FALSE;
-
-  for (guint i = 0; i < self->obstacle.n_ids; i++)
-    {
-      guint32 id = self->obstacle.ids[i];
-
-      if (tbuf_participant_is_alive (&table->participant, id))
-        continue;
-      if (tbuf_guard_enter (table, MIN (get_time_left (self), UNLOCK_GUARD_US)) != TBUF_GUARD_ENTERED)
-        continue;
-
-      tbuf_lock_table_reap (table, id);
-      tbuf_guard_leave (table);
-      any = TRUE;
-    }
-
-  return any;
-}
-
-typedef enum
-{
-  STEP_DONE,
-  STEP_SLEEP,
-  STEP_FAILED,
-} Step;
-
-/* One look at the table, under the guard: take the range, give up, or be found
- * waiting. Leaves no record behind where it fails. */
-static Step
-step (Wait     *self,
-      gboolean  may_give_up,
-      GError  **error)
-{
-  TbufLockTable *table = self->table;
-  TbufRecord *record = self->index != NO_RECORD ? &table->records[self->index] : NULL;
-  gint64 left = get_time_left (self);
-  TbufVerdict verdict;
-  guint32 state;
-
-  self->obstacle = (TbufObstacle) { 0 };
-
-  if (record != NULL)
-    {
-      state = __atomic_load_n (&record->state, __ATOMIC_ACQUIRE);
-      if (record->id != table->participant.id || state == TBUF_RECORD_FREE || state >= TBUF_RECORD_HELD)
-        {
-          self->index = NO_RECORD;
-          g_set_error_literal (error, TBUF_ERROR, TBUF_ERROR_FORMAT,
-                               "The arena's lock table is corrupt: a waiting request was overwritten");
-          return STEP_FAILED;
-        }
-      if (state == TBUF_RECORD_GRANTED)
-        {
-          tbuf_lock_table_hold (table, self->index);
-          set_hold (table, self->hold, self->claim, self->index, self->owner);
-          return STEP_DONE;
-        }
-    }
-
-  if (table_is_closed (table))
-    g_set_error_literal (error, TBUF_ERROR, TBUF_ERROR_CLOSED, "The arena was closed");
-  else if (g_cancellable_set_error_if_cancelled (self->cancellable, error))
-    ;
-  else if ((verdict = tbuf_lock_table_examine (table, self->claim, self->index, &self->obstacle)) == TBUF_VERDICT_ABANDONED)
-    set_obstacle_error (self, TBUF_ERROR_OWNER_DIED, "their owner died, and only recover() takes them", error);
-  else if (verdict == TBUF_VERDICT_FREE && (record != NULL || tbuf_lock_table_has_room (table, self->claim, FALSE)))
-    {
-      if (record != NULL)
-        tbuf_lock_table_hold (table, self->index);
-      else
-        self->index = tbuf_lock_table_add (table, self->claim, TBUF_RECORD_HELD, self->owner);
-      set_hold (table, self->hold, self->claim, self->index, self->owner);
-      return STEP_DONE;
-    }
-  else if (self->timeout_us != 0 && verdict == TBUF_VERDICT_WAIT &&
-           tbuf_lock_table_would_deadlock (table, self->claim, self->index, self->owner))
-    set_obstacle_error (self, TBUF_ERROR_DEADLOCK, "waiting would never end", error);
-  else if (may_give_up && left == 0)
-    {
-      if (self->timeout_us == 0)
-        set_obstacle_error (self, TBUF_ERROR_BUSY, "not now", error);
-      else
-        set_obstacle_error (self, TBUF_ERROR_TIMED_OUT, "the time was up", error);
-    }
-  else
-    {
-      if (record == NULL && self->timeout_us != 0 && tbuf_lock_table_has_room (table, self->claim, TRUE))
-        self->index = tbuf_lock_table_add (table, self->claim, TBUF_RECORD_WAITING, self->owner);
-      else if (record != NULL)
-        {
-          if (g_get_monotonic_time () - self->start_time >= PATIENCE_US)
-            __atomic_store_n (&record->flags, record->flags | TBUF_RECORD_ENTITLED, __ATOMIC_RELAXED);
-          __atomic_store_n (&record->state, TBUF_RECORD_WAITING, __ATOMIC_RELEASE);
-        }
-      else
-        self->room = __atomic_fetch_or (&table->words->room, 1, __ATOMIC_SEQ_CST) | 1;
-      return STEP_SLEEP;
-    }
-
-  if (self->index != NO_RECORD)
-    tbuf_lock_table_release (table, self->index);
-  self->index = NO_RECORD;
-  return STEP_FAILED;
-}
-
-static void
-sleep_until_poked (Wait *self)
-{
-  TbufLockTable *table = self->table;
-  gint64 waited = g_get_monotonic_time () - self->start_time;
-  gint64 limit = waited < PATIENCE_US ? PATIENCE_US - waited : BACKSTOP_US;
-
-  limit = MIN (limit, get_time_left (self));
-
-  if (self->index != NO_RECORD)
-    tbuf_system_futex_wait (&table->records[self->index].state, TBUF_RECORD_WAITING, limit);
-  else
-    tbuf_system_futex_wait (&table->words->room, self->room, limit);
-}
-
-/* Called with the guard held, which it leaves. */
-static gboolean
-acquire_slowly (Wait    *self,
-                GError **error)
-{
-  TbufLockTable *table = self->table;
-  gint64 last_probe = G_MININT64;
-  gulong cancelled_id = 0;
-  gboolean may_give_up = FALSE;
-  TbufGuardResult result;
-  Step next;
-
-  while ((next = step (self, may_give_up, error)) == STEP_SLEEP)
-    {
-      gint64 now;
-
-      tbuf_guard_leave (table);
-
-      if (cancelled_id == 0 && self->cancellable != NULL && self->index != NO_RECORD)
-        cancelled_id = g_cancellable_connect (self->cancellable, G_CALLBACK (on_cancelled),
-                                              &table->records[self->index], NULL);
-
-      now = g_get_monotonic_time ();
-      if (last_probe == G_MININT64 || now - last_probe >= BACKSTOP_US)
-        {
-          last_probe = now;
-          may_give_up = !reap_dead_obstacles (self);
-        }
-      else
-        may_give_up = TRUE;
-
-      if (may_give_up && self->timeout_us != 0)
-        sleep_until_poked (self);
-
-      /* A grant may have come by now: the guard is worth a little more time than there is left. */
-      result = tbuf_guard_enter (table, self->timeout_us < 0 ? -1 : MAX (get_time_left (self), TRY_GUARD_US));
-      if (result != TBUF_GUARD_ENTERED)
-        {
-          set_guard_error (table, result, self->timeout_us == 0, error);
-          if (self->index != NO_RECORD)
-            free_without_guard (table, self->index);
-          g_cancellable_disconnect (self->cancellable, cancelled_id);
-          return FALSE;
-        }
-    }
-
-  tbuf_guard_leave (table);
-  if (cancelled_id != 0)
-    g_cancellable_disconnect (self->cancellable, cancelled_id);
-
-  return next == STEP_DONE;
 }
 
 /* Under the guard: what was held before a fork, in the parent, is void here. */
@@ -348,14 +75,14 @@ tbuf_lock_acquire (TbufLockTable   *self,
   guint64 owner = tbuf_thread_get_token ();
   TbufObstacle obstacle = { 0 };
   TbufGuardResult result;
-  Wait wait;
+  TbufWait wait;
 
   if (G_UNLIKELY (self->participant.id == 0) && !tbuf_lock_attach (self, error))
     return FALSE;
 
   result = tbuf_guard_enter (self, timeout_us == 0 ? TRY_GUARD_US : timeout_us);
   if (G_UNLIKELY (result != TBUF_GUARD_ENTERED))
-    return set_guard_error (self, result, timeout_us == 0, error);
+    return tbuf_lock_set_guard_error (self, result, timeout_us == 0, error);
 
   if (G_UNLIKELY (hold_is_stale (self, hold)))
     *hold = (TbufHold) { 0 };
@@ -374,23 +101,14 @@ tbuf_lock_acquire (TbufLockTable   *self,
       if (tbuf_lock_table_examine (self, claim, NO_RECORD, &obstacle) == TBUF_VERDICT_FREE &&
           tbuf_lock_table_has_room (self, claim, FALSE))
         {
-          set_hold (self, hold, claim, tbuf_lock_table_add (self, claim, TBUF_RECORD_HELD, owner), owner);
+          tbuf_wait_set_hold (self, hold, claim, tbuf_lock_table_add (self, claim, TBUF_RECORD_HELD, owner), owner);
           tbuf_guard_leave (self);
           return TRUE;
         }
     }
 
-  wait = (Wait) {
-    .table = self,
-    .hold = hold,
-    .claim = claim,
-    .cancellable = cancellable,
-    .owner = owner,
-    .index = NO_RECORD,
-    .start_time = g_get_monotonic_time (),
-    .timeout_us = timeout_us,
-  };
-  return acquire_slowly (&wait, error);
+  tbuf_wait_init (&wait, self, hold, claim, timeout_us, cancellable, owner);
+  return tbuf_wait_run (&wait, error);
 }
 
 static gboolean
@@ -455,7 +173,7 @@ tbuf_lock_release (TbufLockTable   *self,
         return set_not_held_error (error);
 
       /* Nobody else writes a held record of a living participant. */
-      free_without_guard (self, number - 1);
+      tbuf_lock_free_without_guard (self, number - 1);
       return TRUE;
     }
 
@@ -493,6 +211,96 @@ tbuf_lock_release (TbufLockTable   *self,
   tbuf_lock_table_release (self, index);
   tbuf_guard_leave (self);
   return TRUE;
+}
+
+/* Under the guard: whether the object holds a lock, in this process. */
+static gboolean
+check_held (TbufLockTable  *self,
+            TbufHold       *hold,
+            GError        **error)
+{
+  if (hold->record == 0)
+    return set_not_held_error (error);
+  if (!hold_is_stale (self, hold))
+    return TRUE;
+
+  *hold = (TbufHold) { 0 };
+  return set_detached_error (error);
+}
+
+/* A shared lock becomes exclusive, without a moment in which it is neither. */
+gboolean
+tbuf_lock_upgrade (TbufLockTable    *self,
+                   TbufHold         *hold,
+                   const TbufClaim  *claim,
+                   gint64            timeout_us,
+                   GCancellable     *cancellable,
+                   GError          **error)
+{
+  TbufGuardResult result;
+  TbufClaim upgrade = *claim;
+  TbufWait wait;
+
+  if (self->participant.id == 0 && !tbuf_lock_attach (self, error))
+    return FALSE;
+
+  result = tbuf_guard_enter (self, timeout_us == 0 ? TRY_GUARD_US : timeout_us);
+  if (result != TBUF_GUARD_ENTERED)
+    return tbuf_lock_set_guard_error (self, result, timeout_us == 0, error);
+
+  if (!check_held (self, hold, error))
+    {
+      tbuf_guard_leave (self);
+      return FALSE;
+    }
+  if (hold->mode == TBUF_LOCK_MODE_EXCLUSIVE)
+    {
+      tbuf_guard_leave (self);
+      return TRUE;
+    }
+  if (hold->count > 1)
+    {
+      g_set_error (error, TBUF_ERROR, TBUF_ERROR_DEADLOCK,
+                   "This object holds %u shared locks, and an upgrade would wait for its own others: it can have one", hold->count);
+      tbuf_guard_leave (self);
+      return FALSE;
+    }
+
+  upgrade.partner = hold->record;
+  tbuf_wait_init (&wait, self, hold, &upgrade, timeout_us, cancellable, tbuf_thread_get_token ());
+  return tbuf_wait_run (&wait, error);
+}
+
+/* An exclusive lock becomes shared, without a moment in which it is neither. */
+gboolean
+tbuf_lock_downgrade (TbufLockTable    *self,
+                     TbufHold         *hold,
+                     const TbufClaim  *claim,
+                     GError          **error)
+{
+  TbufRecord *record;
+  gboolean held;
+
+  if (self->participant.id == 0)
+    return tbuf_lock_release (self, hold, claim, error);
+  if (!tbuf_lock_enter_table (self, error))
+    return FALSE;
+
+  held = check_held (self, hold, error);
+  if (held && hold->mode == TBUF_LOCK_MODE_EXCLUSIVE)
+    {
+      record = &self->records[hold->record - 1];
+      if (record->flags & TBUF_RECORD_RECOVERS)
+        {
+          tbuf_lock_table_clear_poison (self, claim->start, claim->end);
+          __atomic_store_n (&record->flags, 0, __ATOMIC_RELAXED);
+        }
+      tbuf_lock_table_change_mode (self, hold->record - 1, TBUF_LOCK_MODE_SHARED);
+      hold->mode = TBUF_LOCK_MODE_SHARED;
+    }
+
+  tbuf_guard_leave (self);
+  return held;
 }
 
 /* The object that holds the lock is gone: that is the death of its owner. */
@@ -576,7 +384,7 @@ tbuf_lock_enter_table (TbufLockTable  *self,
 {
   TbufGuardResult result = tbuf_guard_enter (self, ENTER_GUARD_US);
 
-  return result == TBUF_GUARD_ENTERED || set_guard_error (self, result, FALSE, error);
+  return result == TBUF_GUARD_ENTERED || tbuf_lock_set_guard_error (self, result, FALSE, error);
 }
 
 /* Tells watchers that the bytes of a range have changed. */

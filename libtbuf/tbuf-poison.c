@@ -121,7 +121,7 @@ tbuf_lock_table_clear_poison (TbufLockTable *self,
 
       if (record.start < start && record.end > end)
         {
-          TbufClaim right = { end, record.end, TBUF_LOCK_MODE_EXCLUSIVE, 0 };
+          TbufClaim right = { .start = end, .end = record.end, .mode = TBUF_LOCK_MODE_EXCLUSIVE };
           guint32 index = tbuf_lock_table_add (self, &right, TBUF_RECORD_POISON, record.owner);
 
           if (index == TBUF_N_RECORDS)

@@ -22,6 +22,7 @@ typedef struct
   guint64 start;
   guint64 end;
   guint64 ticket;
+  guint32 partner;
 } TbufRecordCopy;
 
 #define LOAD(field) __atomic_load_n (&(field), __ATOMIC_RELAXED)
@@ -36,16 +37,17 @@ set_state (TbufRecord      *record,
 
 static inline void
 read_record (TbufRecord *record,
-             TbufRecordCopy   *snapshot)
+             TbufRecordCopy   *copy)
 {
-  snapshot->state = __atomic_load_n (&record->state, __ATOMIC_ACQUIRE);
-  snapshot->id = LOAD (record->id);
-  snapshot->mode = LOAD (record->mode);
-  snapshot->flags = LOAD (record->flags);
-  snapshot->owner = LOAD (record->owner);
-  snapshot->start = LOAD (record->start);
-  snapshot->end = LOAD (record->end);
-  snapshot->ticket = LOAD (record->ticket);
+  copy->state = __atomic_load_n (&record->state, __ATOMIC_ACQUIRE);
+  copy->id = LOAD (record->id);
+  copy->mode = LOAD (record->mode);
+  copy->flags = LOAD (record->flags);
+  copy->owner = LOAD (record->owner);
+  copy->start = LOAD (record->start);
+  copy->end = LOAD (record->end);
+  copy->ticket = LOAD (record->ticket);
+  copy->partner = LOAD (record->partner);
 }
 
 static inline gboolean
@@ -111,7 +113,8 @@ blocks (const TbufRecordCopy  *record,
   if (is_held (record))
     return TRUE;
 
-  return is_waiting (record) && (record->flags & TBUF_RECORD_ENTITLED) && record->ticket < own_ticket;
+  /* An upgrade goes first: whoever waits waits for its shared lock, too. */
+  return claim->partner == 0 && is_waiting (record) && (record->flags & TBUF_RECORD_ENTITLED) && record->ticket < own_ticket;
 }
 
 static inline gboolean
@@ -150,6 +153,13 @@ get_pid (TbufLockTable  *self,
 {
   return record->state == TBUF_RECORD_POISON ? (guint32) record->owner
                                              : LOAD (self->slots[TBUF_ID_TO_SLOT (record->id)].pid);
+}
+
+/* What a waiting record asks for. */
+static inline TbufClaim
+get_claim (const TbufRecordCopy *record)
+{
+  return (TbufClaim) { record->start, record->end, record->mode, record->flags, record->partner };
 }
 
 G_END_DECLS

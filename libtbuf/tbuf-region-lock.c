@@ -142,6 +142,79 @@ tbuf_region_recover (TbufRegion    *self,
 }
 
 /**
+ * tbuf_region_upgrade:
+ * @self: a region
+ * @timeout_us: how long to wait, in microseconds; 0: not at all, -1: without limit
+ * @cancellable: (nullable): cancels the waiting, from any thread
+ * @error: return location for an error
+ *
+ * Makes the shared lock that this object holds exclusive.
+ *
+ * The range is never free in between: what was read under the shared lock still
+ * is true. It waits for the other readers only, and goes before everyone who
+ * waits for the range. Of two readers who upgrade, the second gets `DEADLOCK`,
+ * because each would wait for the other; it unlocks and starts again. Where the
+ * call fails, the shared lock stays.
+ *
+ * An exclusive lock stays as it is.
+ *
+ * Errors: those of [method@Tbuf.Region.lock]; `NOT_HELD` and `DETACHED` as
+ * those of [method@Tbuf.Region.unlock]; `DEADLOCK` also if the object holds more
+ * than one shared lock.
+ *
+ * Returns: %TRUE when the lock is exclusive
+ *
+ * Since: 1.0
+ */
+gboolean
+tbuf_region_upgrade (TbufRegion    *self,
+                     gint64         timeout_us,
+                     GCancellable  *cancellable,
+                     GError       **error)
+{
+  TbufClaim claim;
+
+  g_return_val_if_fail (tbuf_region_is_region (self), FALSE);
+
+  if (!check_lockable (self, error))
+    return FALSE;
+
+  claim = tbuf_region_get_claim (self, TBUF_LOCK_MODE_EXCLUSIVE, 0);
+  return tbuf_lock_upgrade (&self->mapping->table, &self->hold, &claim, timeout_us, cancellable, error);
+}
+
+/**
+ * tbuf_region_downgrade:
+ * @self: a region
+ * @error: return location for an error
+ *
+ * Makes the exclusive lock that this object holds shared.
+ *
+ * The range is never free in between. A range that was recovered is no longer
+ * abandoned, as after [method@Tbuf.Region.unlock]. A shared lock stays as it is.
+ *
+ * Errors: `NOT_HELD`, `DETACHED`.
+ *
+ * Returns: %TRUE when the lock is shared
+ *
+ * Since: 1.0
+ */
+gboolean
+tbuf_region_downgrade (TbufRegion  *self,
+                       GError     **error)
+{
+  TbufClaim claim;
+
+  g_return_val_if_fail (tbuf_region_is_region (self), FALSE);
+
+  if (!tbuf_region_check_usable (self, error))
+    return FALSE;
+
+  claim = tbuf_region_get_claim (self, TBUF_LOCK_MODE_EXCLUSIVE, 0);
+  return tbuf_lock_downgrade (&self->mapping->table, &self->hold, &claim, error);
+}
+
+/**
  * tbuf_region_unlock:
  * @self: a region
  * @error: return location for an error

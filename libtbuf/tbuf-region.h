@@ -78,6 +78,14 @@ gboolean       tbuf_region_recover        (TbufRegion    *self,
                                            GCancellable  *cancellable,
                                            GError       **error);
 TBUF_AVAILABLE_IN_ALL
+gboolean       tbuf_region_upgrade        (TbufRegion    *self,
+                                           gint64         timeout_us,
+                                           GCancellable  *cancellable,
+                                           GError       **error);
+TBUF_AVAILABLE_IN_ALL
+gboolean       tbuf_region_downgrade      (TbufRegion    *self,
+                                           GError       **error);
+TBUF_AVAILABLE_IN_ALL
 gboolean       tbuf_region_unlock         (TbufRegion    *self,
                                            GError       **error);
 TBUF_AVAILABLE_IN_ALL

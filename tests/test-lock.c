@@ -421,6 +421,90 @@ test_partial_recovery_trims (void)
   assert_unlocks (left);
 }
 
+static void
+test_upgrades_and_downgrades (void)
+{
+  g_autoptr (TbufArena) arena = new_arena ();
+  g_autoptr (TbufRegion) a = new_range (arena, 0, 8);
+  g_autoptr (TbufRegion) b = new_range (arena, 0, 8);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (tbuf_region_upgrade (a, -1, NULL, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_NOT_HELD);
+  g_clear_error (&error);
+  g_assert_false (tbuf_region_downgrade (a, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_NOT_HELD);
+  g_clear_error (&error);
+
+  assert_locks (a, TBUF_LOCK_MODE_SHARED);
+  g_assert_true (tbuf_region_upgrade (a, -1, NULL, &error));
+  g_assert_true (tbuf_region_upgrade (a, -1, NULL, &error));
+  g_assert_no_error (error);
+  g_assert_cmpint (tbuf_region_get_held_mode (a), ==, TBUF_LOCK_MODE_EXCLUSIVE);
+  assert_lock_fails (b, TBUF_LOCK_MODE_SHARED, 0, TBUF_ERROR_BUSY);
+
+  g_assert_true (tbuf_region_downgrade (a, &error));
+  g_assert_true (tbuf_region_downgrade (a, &error));
+  g_assert_cmpint (tbuf_region_get_held_mode (a), ==, TBUF_LOCK_MODE_SHARED);
+  assert_locks (b, TBUF_LOCK_MODE_SHARED);
+
+  /* Another reader is in the way; the shared lock stays. */
+  g_assert_false (tbuf_region_upgrade (a, 0, NULL, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_BUSY);
+  g_clear_error (&error);
+  g_assert_false (tbuf_region_upgrade (a, -1, NULL, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_DEADLOCK);
+  g_clear_error (&error);
+  g_assert_cmpint (tbuf_region_get_held_mode (a), ==, TBUF_LOCK_MODE_SHARED);
+  assert_unlocks (b);
+
+  /* One's own other lock would be in the way as well. */
+  assert_locks (a, TBUF_LOCK_MODE_SHARED);
+  g_assert_false (tbuf_region_upgrade (a, -1, NULL, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_DEADLOCK);
+  assert_unlocks (a);
+  assert_unlocks (a);
+}
+
+static gpointer
+upgrade (gpointer data)
+{
+  Crossing *self = data;
+  g_autoptr (GError) error = NULL;
+
+  assert_locks (self->first, TBUF_LOCK_MODE_SHARED);
+  g_async_queue_push (self->arrived, self);
+  g_async_queue_pop (self->go);
+
+  if (!tbuf_region_upgrade (self->first, -1, NULL, &error))
+    g_assert_error (error, TBUF_ERROR, TBUF_ERROR_DEADLOCK);
+  assert_unlocks (self->first);
+
+  return GINT_TO_POINTER (error != NULL);
+}
+
+static void
+test_second_upgrade_is_a_deadlock (void)
+{
+  g_autoptr (TbufArena) arena = new_arena ();
+  g_autoptr (TbufRegion) a = new_range (arena, 0, 8);
+  g_autoptr (TbufRegion) b = new_range (arena, 4, 8);
+  g_autoptr (GAsyncQueue) arrived = g_async_queue_new ();
+  g_autoptr (GAsyncQueue) go = g_async_queue_new ();
+  Crossing x = { a, NULL, arrived, go };
+  Crossing y = { b, NULL, arrived, go };
+  GThread *first = g_thread_new ("first", upgrade, &x);
+  GThread *second = g_thread_new ("second", upgrade, &y);
+
+  g_async_queue_pop (arrived);
+  g_async_queue_pop (arrived);
+  g_async_queue_push (go, &x);
+  g_async_queue_push (go, &y);
+
+  g_assert_cmpint (GPOINTER_TO_INT (g_thread_join (first)) + GPOINTER_TO_INT (g_thread_join (second)), ==, 1);
+  g_assert_cmpint (tbuf_region_get_lock_state (TBUF_REGION (arena)), ==, TBUF_LOCK_STATE_FREE);
+}
+
 /* --- several processes --- */
 
 /* Opens the arena for itself, as another program would. */
@@ -701,6 +785,8 @@ main (int    argc,
   g_test_add_func ("/tbuf/lock/full-table-waits", test_full_table_waits);
   g_test_add_func ("/tbuf/lock/lost-holder-is-dead", test_lost_holder_is_dead);
   g_test_add_func ("/tbuf/lock/partial-recovery-trims", test_partial_recovery_trims);
+  g_test_add_func ("/tbuf/lock/upgrades-and-downgrades", test_upgrades_and_downgrades);
+  g_test_add_func ("/tbuf/lock/second-upgrade-is-a-deadlock", test_second_upgrade_is_a_deadlock);
   g_test_add_func ("/tbuf/lock/other-process-excludes", test_other_process_excludes);
   g_test_add_func ("/tbuf/lock/recovers-after-owner-death", test_recovers_after_owner_death);
   g_test_add_func ("/tbuf/lock/dead-recoverer-leaves-it-abandoned", test_dead_recoverer_leaves_it_abandoned);

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "tbuf-wait-private.h"
+
+#include "tbuf-error.h"
+#include "tbuf-system-private.h"
+
+/* Waiting for a lock
+ * ==================
+ *
+ * A waiter puts a record into the table and sleeps on the record's state. It
+ * looks at the table, under the guard, whenever it wakes: because it was granted
+ * the range, or poked to try its luck, or because its patience or its time is
+ * over. Every now and then it asks the kernel whether those in its way still
+ * live, with the guard free meanwhile.
+ *
+ * A thread that waits runs all of this in tbuf_wait_run(). Requests that have no
+ * thread of their own are looked at by the watcher.
+ */
+
+/* How long a waiter can be overtaken. */
+#define PATIENCE_US 1000
+
+/* How often a waiter looks for itself whether those it waits for still live. */
+#define BACKSTOP_US 20000
+
+/* What a look is worth, beyond the time that is left: a grant may have come. */
+#define LAST_LOOK_GUARD_US 1000
+
+#define REAP_GUARD_US 10000
+
+#define NO_RECORD TBUF_N_RECORDS
+
+void
+tbuf_wait_init (TbufWait        *self,
+                TbufLockTable   *table,
+                TbufHold        *hold,
+                const TbufClaim *claim,
+                gint64           timeout_us,
+                GCancellable    *cancellable,
+                guint64          owner)
+{
+  *self = (TbufWait) {
+    .table = table,
+    .hold = hold,
+    .claim = *claim,
+    .cancellable = cancellable,
+    .owner = owner,
+    .index = NO_RECORD,
+    .start_time = g_get_monotonic_time (),
+    .timeout_us = timeout_us,
+  };
+}
+
+static const char *
+mode_to_string (guint32 mode)
+{
+  return mode == TBUF_LOCK_MODE_SHARED ? "a shared lock" : "an exclusive lock";
+}
+
+/* Bytes are named first to last, as people count them. */
+static void
+set_obstacle_error (const TbufWait *self,
+                    TbufError       code,
+                    const char     *what,
+                    GError        **error)
+{
+  const TbufClaim *claim = &self->claim;
+  const TbufObstacle *obstacle = &self->obstacle;
+
+  if (!obstacle->found)
+    g_set_error (error, TBUF_ERROR, code,
+                 "Could not take %s on bytes %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT ": %s, the lock table is full",
+                 mode_to_string (claim->mode), claim->start, claim->end - 1, what);
+  else
+    g_set_error (error, TBUF_ERROR, code,
+                 "Could not take %s on bytes %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT
+                 ": %s, process %u %s %s on bytes %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT,
+                 mode_to_string (claim->mode), claim->start, claim->end - 1, what, obstacle->pid,
+                 obstacle->is_poison ? "had" : "has",
+                 mode_to_string (obstacle->mode), obstacle->start, obstacle->end - 1);
+}
+
+/* The record holds the claim from now on. */
+void
+tbuf_wait_set_hold (TbufLockTable   *table,
+                    TbufHold        *hold,
+                    const TbufClaim *claim,
+                    guint32          index,
+                    guint64          owner)
+{
+  /* Two threads that waited for shared locks through one object share a record. */
+  if (G_UNLIKELY (hold->record != 0))
+    {
+      tbuf_lock_table_release (table, index);
+      hold->count++;
+      return;
+    }
+
+  *hold = (TbufHold) {
+    .record = index + 1,
+    .mode = claim->mode,
+    .count = 1,
+    .attachment = table->attachment,
+    .owner = owner,
+  };
+}
+
+static void
+complete (TbufWait *self)
+{
+  if (self->claim.partner != 0)
+    {
+      tbuf_lock_table_change_mode (self->table, self->claim.partner - 1, TBUF_LOCK_MODE_EXCLUSIVE);
+      self->hold->mode = TBUF_LOCK_MODE_EXCLUSIVE;
+      if (self->index != NO_RECORD)
+        tbuf_lock_table_remove (self->table, self->index);
+    }
+  else
+    {
+      if (self->index != NO_RECORD)
+        tbuf_lock_table_hold (self->table, self->index);
+      else
+        self->index = tbuf_lock_table_add (self->table, &self->claim, TBUF_RECORD_HELD, self->owner);
+      tbuf_wait_set_hold (self->table, self->hold, &self->claim, self->index, self->owner);
+    }
+
+  self->index = NO_RECORD;
+}
+
+static gint64
+get_time_left (const TbufWait *self)
+{
+  if (self->timeout_us < 0)
+    return G_MAXINT64;
+
+  return MAX (self->start_time + self->timeout_us - g_get_monotonic_time (), 0);
+}
+
+/* Whether waiting could ever end. */
+static gboolean
+is_hopeless (TbufWait *self)
+{
+  if (self->claim.partner != 0 && self->index == NO_RECORD &&
+      tbuf_lock_table_has_upgrader (self->table, &self->claim))
+    return TRUE;
+
+  return self->owner != 0 && tbuf_lock_table_would_deadlock (self->table, &self->claim, self->index, self->owner);
+}
+
+/* An upgrade in place needs no other record. */
+static gboolean
+has_record (const TbufWait *self)
+{
+  return self->index != NO_RECORD || self->claim.partner != 0 ||
+         tbuf_lock_table_has_room (self->table, &self->claim, FALSE);
+}
+
+static void
+go_to_sleep (TbufWait *self)
+{
+  TbufLockTable *table = self->table;
+
+  if (self->index != NO_RECORD)
+    {
+      TbufRecord *record = &table->records[self->index];
+
+      if (g_get_monotonic_time () - self->start_time >= PATIENCE_US)
+        __atomic_store_n (&record->flags, record->flags | TBUF_RECORD_ENTITLED, __ATOMIC_RELAXED);
+      __atomic_store_n (&record->state, TBUF_RECORD_WAITING, __ATOMIC_RELEASE);
+    }
+  else if (self->timeout_us == 0)
+    return;
+  else if (tbuf_lock_table_has_room (table, &self->claim, TRUE))
+    self->index = tbuf_lock_table_add (table, &self->claim, TBUF_RECORD_WAITING, self->owner);
+  else
+    self->room = __atomic_fetch_or (&table->words->room, 1, __ATOMIC_SEQ_CST) | 1;
+}
+
+/* One look at the table, under the guard: take the range, give up, or be found
+ * waiting. Leaves no record behind where it fails. */
+TbufWaitStep
+tbuf_wait_look (TbufWait  *self,
+                GError   **error)
+{
+  TbufLockTable *table = self->table;
+  TbufVerdict verdict;
+
+  self->obstacle = (TbufObstacle) { 0 };
+
+  if (self->index != NO_RECORD)
+    {
+      TbufRecord *record = &table->records[self->index];
+      guint32 state = __atomic_load_n (&record->state, __ATOMIC_ACQUIRE);
+
+      if (record->id != table->participant.id || state == TBUF_RECORD_FREE || state >= TBUF_RECORD_HELD)
+        {
+          self->index = NO_RECORD;
+          g_set_error_literal (error, TBUF_ERROR, TBUF_ERROR_FORMAT,
+                               "The arena's lock table is corrupt: a waiting request was overwritten");
+          return TBUF_WAIT_FAILED;
+        }
+      if (state == TBUF_RECORD_GRANTED)
+        {
+          complete (self);
+          return TBUF_WAIT_DONE;
+        }
+    }
+
+  if (__atomic_load_n (&table->closed, __ATOMIC_ACQUIRE) != 0)
+    g_set_error_literal (error, TBUF_ERROR, TBUF_ERROR_CLOSED, "The arena was closed");
+  else if (g_cancellable_set_error_if_cancelled (self->cancellable, error))
+    ;
+  else if ((verdict = tbuf_lock_table_examine (table, &self->claim, self->index, &self->obstacle)) == TBUF_VERDICT_ABANDONED)
+    set_obstacle_error (self, TBUF_ERROR_OWNER_DIED, "an owner died, and only recover() takes them", error);
+  else if (verdict == TBUF_VERDICT_FREE && has_record (self))
+    {
+      complete (self);
+      return TBUF_WAIT_DONE;
+    }
+  else if (self->timeout_us != 0 && verdict == TBUF_VERDICT_WAIT && is_hopeless (self))
+    set_obstacle_error (self, TBUF_ERROR_DEADLOCK, "waiting would never end", error);
+  else if (self->may_give_up && get_time_left (self) == 0)
+    set_obstacle_error (self, self->timeout_us == 0 ? TBUF_ERROR_BUSY : TBUF_ERROR_TIMED_OUT,
+                        self->timeout_us == 0 ? "not now" : "the time was up", error);
+  else
+    {
+      go_to_sleep (self);
+      return TBUF_WAIT_SLEEP;
+    }
+
+  if (self->index != NO_RECORD)
+    tbuf_lock_table_release (table, self->index);
+  self->index = NO_RECORD;
+  return TBUF_WAIT_FAILED;
+}
+
+/* Without the guard: asks the kernel about everyone in the way, if it is time to.
+ * Takes the guard only if somebody is dead. */
+void
+tbuf_wait_probe (TbufWait *self)
+{
+  TbufLockTable *table = self->table;
+  gint64 now = g_get_monotonic_time ();
+
+  self->may_give_up = TRUE;
+  if (self->last_probe != 0 && now - self->last_probe < BACKSTOP_US)
+    return;
+
+  self->last_probe = now;
+  for (guint i = 0; i < self->obstacle.n_ids; i++)
+    {
+      guint32 id = self->obstacle.ids[i];
+
+      if (tbuf_participant_is_alive (&table->participant, id) ||
+          tbuf_guard_enter (table, MIN (get_time_left (self), REAP_GUARD_US)) != TBUF_GUARD_ENTERED)
+        continue;
+
+      tbuf_lock_table_reap (table, id);
+      tbuf_guard_leave (table);
+      self->may_give_up = FALSE;
+    }
+}
+
+/* How long until the next look is due, if nobody wakes the waiter before. */
+gint64
+tbuf_wait_get_sleep_time (const TbufWait *self)
+{
+  gint64 waited = g_get_monotonic_time () - self->start_time;
+
+  if (!self->may_give_up)
+    return 0;
+
+  return MIN (waited < PATIENCE_US ? PATIENCE_US - waited : BACKSTOP_US, get_time_left (self));
+}
+
+/* The guard could not be had in time: the request ends without it. The next owner
+ * of the guard finds the table dirty and puts the rest right. */
+void
+tbuf_wait_withdraw (TbufWait *self)
+{
+  if (self->index != NO_RECORD)
+    tbuf_lock_free_without_guard (self->table, self->index);
+  self->index = NO_RECORD;
+}
+
+/* Any thread: makes the waiter look again. It may see a poke that came to
+ * nothing; that is harmless. */
+static void
+on_cancelled (GCancellable *cancellable,
+              gpointer      user_data)
+{
+  TbufRecord *record = user_data;
+  guint32 expected = TBUF_RECORD_WAITING;
+
+  if (__atomic_compare_exchange_n (&record->state, &expected, TBUF_RECORD_POKED, FALSE, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+    tbuf_system_futex_wake (&record->state, TRUE);
+}
+
+static void
+sleep_until_poked (TbufWait *self)
+{
+  TbufLockTable *table = self->table;
+  gint64 limit = tbuf_wait_get_sleep_time (self);
+
+  if (limit <= 0 || self->timeout_us == 0)
+    return;
+
+  if (self->index != NO_RECORD)
+    tbuf_system_futex_wait (&table->records[self->index].state, TBUF_RECORD_WAITING, limit);
+  else
+    tbuf_system_futex_wait (&table->words->room, self->room, limit);
+}
+
+/* Waits in the calling thread. Called with the guard held, which it leaves. */
+gboolean
+tbuf_wait_run (TbufWait  *self,
+               GError   **error)
+{
+  TbufLockTable *table = self->table;
+  gulong cancelled_id = 0;
+  TbufWaitStep step;
+
+  while ((step = tbuf_wait_look (self, error)) == TBUF_WAIT_SLEEP)
+    {
+      TbufGuardResult result;
+
+      tbuf_guard_leave (table);
+
+      if (cancelled_id == 0 && self->cancellable != NULL && self->index != NO_RECORD)
+        cancelled_id = g_cancellable_connect (self->cancellable, G_CALLBACK (on_cancelled),
+                                              &table->records[self->index], NULL);
+
+      tbuf_wait_probe (self);
+      sleep_until_poked (self);
+
+      result = tbuf_guard_enter (table, self->timeout_us < 0 ? -1 : MAX (get_time_left (self), LAST_LOOK_GUARD_US));
+      if (result != TBUF_GUARD_ENTERED)
+        {
+          tbuf_lock_set_guard_error (table, result, self->timeout_us == 0, error);
+          tbuf_wait_withdraw (self);
+          g_cancellable_disconnect (self->cancellable, cancelled_id);
+          return FALSE;
+        }
+    }
+
+  tbuf_guard_leave (table);
+  if (cancelled_id != 0)
+    g_cancellable_disconnect (self->cancellable, cancelled_id);
+
+  return step == TBUF_WAIT_DONE;
+}
