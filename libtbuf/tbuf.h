@@ -10,6 +10,7 @@
 #include "tbuf-dtype.h"     /* the type of an item */
 #include "tbuf-layout.h"    /* named arrays with lifetimes, planned to offsets */
 #include "tbuf-region.h"    /* a range of bytes, and its locks */
+#include "tbuf-locker.h"    /* a lock that ends with its scope */
 #include "tbuf-arena.h"     /* one shared mapping */
 #include "tbuf-view.h"      /* a typed window */
 #include "tbuf-leaves.h"    /* one final class per dtype */
