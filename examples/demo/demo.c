@@ -299,7 +299,7 @@ show_refusals (Demo *self, TbufView *view_of_a, GError **error)
   GError *refusal = NULL;
   g_autoptr(TbufView) again = tbuf_arena_get_view (self->arena, tbuf_view_get_name (view_of_a), &refusal);
 
-  if (!show_refusal ("get A", g_steal_pointer (&refusal), error))
+  if (!show_refusal ("get A", again == NULL ? g_steal_pointer (&refusal) : NULL, error))
     return FALSE;
   tbuf_region_lock (TBUF_REGION (view_of_a), TBUF_LOCK_MODE_SHARED, -1, NULL, &refusal);
   return show_refusal ("lock A", refusal, error);

@@ -72,7 +72,9 @@ def check_sums(lines):
 def check_bytes(lines):
     without, with_overlap, saved = (int(re.search(r"[\d,]+", line)[0].replace(",", "")) for line in lines)
     floats, ints = N * 3 * 8, N * (3 * 4 + 10)
-    if without != floats + ints or not floats <= with_overlap <= floats * 1.01 or saved != without - with_overlap:
+    # A little may be lost to alignment.
+    if not floats + ints <= without <= (floats + ints) * 1.01 or not floats <= with_overlap <= floats * 1.01 \
+            or saved != without - with_overlap:
         return f"{without} bytes without overlap, {with_overlap} with, {saved} saved"
     return None
 
