@@ -480,7 +480,7 @@ main (int argc, char *argv[])
   g_autofree char *svg_path = NULL;
   const GOptionEntry entries[] = {
     { "items", 'n', 0, G_OPTION_ARG_INT, &n_items, "Items of each array of floats (1000000)", "N" },
-    { "svg", 0, 0, G_OPTION_ARG_FILENAME, &svg_path, 
+    { "svg", 0, 0, G_OPTION_ARG_FILENAME, &svg_path,
       "Where to write the map (" DEMO_BUILD_DIR "/tbuf-demo.svg)", "FILE" },
     G_OPTION_ENTRY_NULL
   };
