@@ -12,7 +12,7 @@ void floats (Tbuf.Arena arena) throws Error {
   var c = new Tbuf.Float64View.lookup (arena, "C");
   var half = (Tbuf.Float64View) c.slice (0, 0, (ssize_t) c.n_items / 2);
 
-  half.lock (EXCLUSIVE);
+  Tbuf.Locker? locker = new Tbuf.Locker (half, EXCLUSIVE);
   size_t middle = half.n_items / 2;
   // By index, each one checked …
   for (size_t i = 0; i < middle; i++)
@@ -22,28 +22,28 @@ void floats (Tbuf.Arena arena) throws Error {
   for (int i = (int) middle; i < items.length; i++)
     items[i] *= 4;
   show (1, "the first quarter of C *= 2 by v[i], the second *= 4 in the array");
-  half.unlock ();
+  locker = null; // unlocks, as an error on the way would have done
 }
 
 void ints (Tbuf.Arena arena) throws Error {
   var d = new Tbuf.Int32View.lookup (arena, "D");
   var e = new Tbuf.Int64View.lookup (arena, "E");
 
-  d.lock (EXCLUSIVE);
-  e.lock (EXCLUSIVE);
+  Tbuf.Locker? d_locker = new Tbuf.Locker (d, EXCLUSIVE);
+  Tbuf.Locker? e_locker = new Tbuf.Locker (e, EXCLUSIVE);
   for (size_t i = 0; i < d.n_items; i += 2)
     d[i] = -d[i];
   unowned int64[] items = e.peek_array ();
   for (int i = 0; i < items.length; i += 2)
     items[i] = -items[i];
   show (2, "every second item of D = -D by v[i], of E = -E in the array");
-  e.unlock ();
-  d.unlock ();
+  e_locker = null;
+  d_locker = null;
 }
 
 /* Sums up each array, each item times its place, so that the order counts too. */
 void check (Tbuf.Arena arena) throws Error {
-  arena.lock (SHARED);
+  Tbuf.Locker? locker = new Tbuf.Locker (arena, SHARED);
   foreach (unowned var name in arena.phase == "floats" ? new string[] { "A", "B", "C" } : new string[] { "D", "E" }) {
     var view = arena.get_view (name);
     uint64 place = 0;
@@ -64,7 +64,7 @@ void check (Tbuf.Arena arena) throws Error {
     }
   }
   show (1);
-  arena.unlock ();
+  locker = null;
 }
 
 int main (string[] args) {

@@ -203,6 +203,41 @@ void test_lock () {
   }
 }
 
+void fail_with_lock (Tbuf.Region region) throws Error {
+  Tbuf.Locker? locker = new Tbuf.Locker (region, SHARED);
+
+  assert (region.held_mode == SHARED);
+  if (region.held_mode == SHARED)
+    throw new IOError.FAILED ("on purpose");
+  locker = null;
+}
+
+void test_locker () {
+  try {
+    var arena = new_arena (16);
+    var other = new Tbuf.Int32View (arena, 0, 1);
+    Tbuf.Locker? locker = new Tbuf.Locker (arena, EXCLUSIVE, 0);
+
+    assert (arena.held_mode == EXCLUSIVE);
+    try {
+      new Tbuf.Locker (other, EXCLUSIVE, 0);
+      assert_not_reached ();
+    } catch (Tbuf.Error.BUSY error) {
+    }
+    locker = null;
+    assert (arena.lock_state == FREE);
+
+    try {
+      fail_with_lock (arena);
+      assert_not_reached ();
+    } catch (IOError.FAILED error) {
+    }
+    assert (arena.lock_state == FREE);
+  } catch (Error error) {
+    assert_not_reached ();
+  }
+}
+
 /* "throws GLib.Error" and no narrower domain, or else Vala would swallow this. */
 void test_cancellation_is_an_io_error () {
   try {
@@ -352,6 +387,7 @@ int main (string[] args) {
   Test.add_func ("/tbuf/vala/array-too-long-is-refused", test_array_too_long);
   Test.add_func ("/tbuf/vala/errors-have-codes", test_errors_by_code);
   Test.add_func ("/tbuf/vala/lock", test_lock);
+  Test.add_func ("/tbuf/vala/locker-unlocks-on-every-way-out", test_locker);
   Test.add_func ("/tbuf/vala/cancelled-is-an-io-error", test_cancellation_is_an_io_error);
   Test.add_func ("/tbuf/vala/cancel-ends-a-wait", test_cancel_while_waiting);
   Test.add_func ("/tbuf/vala/signals", test_signals);
