@@ -31,7 +31,9 @@ after_fork (gpointer data)
   tbuf_watcher_after_fork (self->watcher);
 }
 
-/* Leaves for good: without a living participant, the name goes too. */
+/* Leaves for good: without a participant that is present, the name goes too. At
+ * exit() that is all: other threads may still hold locks and the guard, and are
+ * dead only when the kernel has closed their descriptors. */
 static void
 leave (gpointer data)
 {
@@ -39,8 +41,6 @@ leave (gpointer data)
 
   if (self->name != NULL && !(self->flags & TBUF_ARENA_KEEP))
     tbuf_name_leave (self->name, &self->table.participant);
-
-  tbuf_participant_close (&self->table.participant);
 }
 
 static void
@@ -53,6 +53,7 @@ mapping_clear (gpointer data)
   tbuf_process_lock ();
   tbuf_process_remove (self);
   leave (self);
+  tbuf_participant_close (&self->table.participant);
   tbuf_process_unlock ();
 
   if (self->base != NULL)

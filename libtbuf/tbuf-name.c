@@ -240,15 +240,18 @@ tbuf_name_open (TbufNameOpening  *opening,
     }
 }
 
-/* The participant ends here; if it was the last one, the name does too. */
+/* The participant's presence ends here; if it was the last one, the name does too. */
 void
 tbuf_name_leave (const char      *name,
                  TbufParticipant *participant)
 {
   g_autofree char *path = get_path (name);
+  int removal_fd;
 
-  if (tbuf_participant_leave_last (participant) && tbuf_name_is_file (name, participant->live_fd))
+  if (tbuf_participant_leave_last (participant, &removal_fd) && tbuf_name_is_file (name, removal_fd))
     g_unlink (path);
+  if (removal_fd >= 0 && removal_fd != participant->live_fd)
+    close (removal_fd);
 }
 
 /* The name goes; those who have the arena open keep it. */

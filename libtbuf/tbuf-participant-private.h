@@ -26,7 +26,8 @@ gboolean tbuf_participant_take_slot  (TbufParticipant  *self,
 gboolean tbuf_participant_is_alive   (TbufParticipant  *self,
                                       guint32           id);
 guint    tbuf_participant_count      (TbufParticipant  *self);
-gboolean tbuf_participant_leave_last (TbufParticipant  *self);
+gboolean tbuf_participant_leave_last (TbufParticipant  *self,
+                                      int              *removal_fd);
 void     tbuf_participant_close      (TbufParticipant  *self);
 
 G_END_DECLS

@@ -147,33 +147,26 @@ tbuf_participant_count (TbufParticipant *self)
   return n;
 }
 
-/* Stops being present. TRUE when nobody else is: then nobody can become present
- * before this participant is closed, and the name may go.
+/* Stops being present, and nothing else. TRUE when nobody else is present: then
+ * nobody can become so before removal_fd is closed, and the name may go.
  *
- * One's own locks go first. Two who leave at the same time and kept theirs while
- * they look would see each other, and both would leave the name behind. */
+ * One's own presence goes first. Two who leave at the same time and kept theirs
+ * while they look would see each other, and both would leave the name behind. All
+ * other locks stay: at exit() there may be threads that still change the lock
+ * table, and this participant has to count as alive for as long as they do. */
 gboolean
-tbuf_participant_leave_last (TbufParticipant *self)
+tbuf_participant_leave_last (TbufParticipant *self,
+                             int             *removal_fd)
 {
+  *removal_fd = -1;
   if (self->live_fd < 0)
     return FALSE;
 
-  tbuf_system_lock_bytes (self->live_fd, TBUF_BYTE_LOCK_NONE, TBUF_BYTE_BASE, TBUF_BYTE_LENGTH);
-  self->id = 0;
+  tbuf_system_lock_bytes (self->live_fd, TBUF_BYTE_LOCK_NONE, TBUF_BYTE_PRESENCE, 1);
 
-  if (self->read_only)
-    {
-      int fd = tbuf_system_reopen (self->live_fd, FALSE);
-
-      /* It may not write to the arena; then it can't be the one to remove it. */
-      if (fd < 0)
-        return FALSE;
-
-      close (self->live_fd);
-      self->live_fd = fd;
-    }
-
-  return tbuf_system_lock_bytes (self->live_fd, TBUF_BYTE_LOCK_WRITE, TBUF_BYTE_BASE, TBUF_BYTE_LENGTH);
+  /* One who may not write to the arena can't be the one to remove it. */
+  *removal_fd = self->read_only ? tbuf_system_reopen (self->live_fd, FALSE) : self->live_fd;
+  return *removal_fd >= 0 && tbuf_system_lock_bytes (*removal_fd, TBUF_BYTE_LOCK_WRITE, TBUF_BYTE_PRESENCE, 1);
 }
 
 void
