@@ -250,6 +250,21 @@ find_phase (TbufArena   *self,
   return FALSE;
 }
 
+static gboolean
+check_phase (TbufArena   *self,
+             const char  *name,
+             guint       *phase,
+             GError     **error)
+{
+  if (!tbuf_arena_check_open (self, error) || !find_phase (self, name, phase, error))
+    return FALSE;
+  if (!get_mapping (self)->read_only)
+    return TRUE;
+
+  g_set_error_literal (error, TBUF_ERROR, TBUF_ERROR_READ_ONLY, "A read-only arena can't enter a phase");
+  return FALSE;
+}
+
 /**
  * tbuf_arena_set_phase:
  * @self: an arena
@@ -286,23 +301,82 @@ tbuf_arena_set_phase (TbufArena     *self,
                       GCancellable  *cancellable,
                       GError       **error)
 {
-  TbufMapping *mapping;
   guint index;
 
   g_return_val_if_fail (TBUF_IS_ARENA (self), FALSE);
   g_return_val_if_fail (phase != NULL, FALSE);
 
-  if (!tbuf_arena_check_open (self, error) || !find_phase (self, phase, &index, error))
-    return FALSE;
+  return check_phase (self, phase, &index, error) &&
+         tbuf_phase_enter (get_mapping (self), &self->parent_instance.hold, index, timeout_us, cancellable, error);
+}
 
-  mapping = get_mapping (self);
-  if (mapping->read_only)
+/**
+ * tbuf_arena_set_phase_async:
+ * @self: an arena
+ * @phase: the name of a phase
+ * @timeout_us: how long to wait, in microseconds; 0: not at all, -1: without limit
+ * @cancellable: (nullable): cancels the waiting, from any thread
+ * @callback: (scope async): called when the phase is entered, or won't be
+ * @user_data: for @callback
+ *
+ * Enters a phase without blocking the caller.
+ *
+ * See [method@Tbuf.Arena.set_phase]. The callback arrives in the thread-default
+ * main context of this call, or in [method@Tbuf.Arena.dispatch]. The arena must
+ * not be locked by this object, which would be in its own way.
+ *
+ * Since: 1.0
+ */
+void
+tbuf_arena_set_phase_async (TbufArena           *self,
+                            const char          *phase,
+                            gint64               timeout_us,
+                            GCancellable        *cancellable,
+                            GAsyncReadyCallback  callback,
+                            gpointer             user_data)
+{
+  GTask *task;
+  GError *error = NULL;
+  guint index;
+
+  g_return_if_fail (TBUF_IS_ARENA (self));
+  g_return_if_fail (phase != NULL);
+
+  task = g_task_new (self, cancellable, callback, user_data);
+  g_task_set_source_tag (task, tbuf_arena_set_phase_async);
+
+  if (check_phase (self, phase, &index, &error))
+    tbuf_phase_enter_async (get_mapping (self), task, index, timeout_us);
+  else
     {
-      g_set_error_literal (error, TBUF_ERROR, TBUF_ERROR_READ_ONLY, "A read-only arena can't enter a phase");
-      return FALSE;
+      g_task_return_error (task, error);
+      g_object_unref (task);
     }
+}
 
-  return tbuf_phase_enter (mapping, &self->parent_instance.hold, index, timeout_us, cancellable, error);
+/**
+ * tbuf_arena_set_phase_finish:
+ * @self: an arena
+ * @result: what the callback of [method@Tbuf.Arena.set_phase_async] got
+ * @error: return location for an error
+ *
+ * The result of [method@Tbuf.Arena.set_phase_async].
+ *
+ * Errors: those of [method@Tbuf.Arena.set_phase] but `DEADLOCK`.
+ *
+ * Returns: %TRUE if the arena is in that phase
+ *
+ * Since: 1.0
+ */
+gboolean
+tbuf_arena_set_phase_finish (TbufArena     *self,
+                             GAsyncResult  *result,
+                             GError       **error)
+{
+  g_return_val_if_fail (TBUF_IS_ARENA (self), FALSE);
+  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
+
+  return tbuf_request_finish (G_TASK (result), error);
 }
 
 /**

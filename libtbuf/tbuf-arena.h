@@ -96,6 +96,18 @@ gboolean        tbuf_arena_set_phase          (TbufArena       *self,
                                                GCancellable    *cancellable,
                                                GError         **error);
 TBUF_AVAILABLE_IN_ALL
+void            tbuf_arena_set_phase_async    (TbufArena       *self,
+                                               const char      *phase,
+                                               gint64           timeout_us,
+                                               GCancellable    *cancellable,
+                                               GAsyncReadyCallback
+                                                                callback,
+                                               gpointer         user_data);
+TBUF_AVAILABLE_IN_ALL
+gboolean        tbuf_arena_set_phase_finish   (TbufArena       *self,
+                                               GAsyncResult    *result,
+                                               GError         **error);
+TBUF_AVAILABLE_IN_ALL
 TbufView       *tbuf_arena_get_view           (TbufArena       *self,
                                                const char      *array_name,
                                                GError         **error);

@@ -22,6 +22,7 @@ typedef enum
   TBUF_RECORD_ENTITLED = 1 << 0,  /* has waited long enough: nobody may overtake it any more */
   TBUF_RECORD_RECOVERS = 1 << 1,  /* takes poisoned ranges, and clears them when it is unlocked */
   TBUF_RECORD_NO_DATA  = 1 << 2,  /* writes no data: passes over poison, and leaves none */
+  TBUF_RECORD_ASYNC    = 1 << 3,  /* no thread sleeps on it: its participant's slot is to be woken */
 } TbufRecordFlags;
 
 /* What is asked for. An empty range is 0 to 0: it meets nothing. */

@@ -285,17 +285,33 @@ tbuf_lock_table_remove (TbufLockTable *self,
   advance_change_word (&words->room);
 }
 
+static void
+wake_waiter (TbufLockTable *self,
+             TbufRecord    *record)
+{
+  if (LOAD (record->flags) & TBUF_RECORD_ASYNC)
+    {
+      guint32 *wake = &self->slots[TBUF_ID_TO_SLOT (LOAD (record->id))].wake;
+
+      __atomic_fetch_add (wake, 1, __ATOMIC_SEQ_CST);
+      tbuf_system_futex_wake (wake, TRUE);
+    }
+  else
+    tbuf_system_futex_wake (&record->state, TRUE);
+}
+
 /* A waiter can withdraw without the guard, so that its state is exchanged and
  * never overwritten: what it freed must not come back to life. */
 static gboolean
-change_waiter (TbufRecord      *record,
+change_waiter (TbufLockTable   *self,
+               TbufRecord      *record,
                guint32          expected,
                TbufRecordState  state)
 {
   if (!__atomic_compare_exchange_n (&record->state, &expected, (guint32) state, FALSE, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
     return FALSE;
 
-  tbuf_system_futex_wake (&record->state, TRUE);
+  wake_waiter (self, record);
   return TRUE;
 }
 
@@ -368,13 +384,13 @@ tbuf_lock_table_grant (TbufLockTable *self,
 
       if (verdict == TBUF_VERDICT_FREE && (waiter.flags & TBUF_RECORD_ENTITLED))
         {
-          if (change_waiter (record, waiter.state, TBUF_RECORD_GRANTED))
+          if (change_waiter (self, record, waiter.state, TBUF_RECORD_GRANTED))
             {
               stop_waiting (self, index);
               tbuf_lock_table_announce (self, waiter.start, waiter.end);
             }
         }
-      else if (change_waiter (record, waiter.state, TBUF_RECORD_POKED) &&
+      else if (change_waiter (self, record, waiter.state, TBUF_RECORD_POKED) &&
                verdict == TBUF_VERDICT_FREE && n_poked < G_N_ELEMENTS (poked))
         poked[n_poked++] = claim;
     }
@@ -436,7 +452,7 @@ tbuf_lock_table_rebuild (TbufLockTable *self)
           n_waiting++;
         }
       if (record.state == TBUF_RECORD_GRANTED || record.state == TBUF_RECORD_POKED)
-        tbuf_system_futex_wake (&self->records[i].state, TRUE);
+        wake_waiter (self, &self->records[i]);
     }
 
   STORE (words->high, high);
@@ -462,6 +478,6 @@ tbuf_lock_table_poke_own (TbufLockTable *self)
 
       read_record (&self->records[i], &record);
       if (record.id == self->participant.id && is_waiting (&record))
-        change_waiter (&self->records[i], record.state, TBUF_RECORD_POKED);
+        change_waiter (self, &self->records[i], record.state, TBUF_RECORD_POKED);
     }
 }

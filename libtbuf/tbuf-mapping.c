@@ -407,6 +407,7 @@ tbuf_mapping_close (TbufMapping *self)
       tbuf_lock_table_poke_own (&self->table);
       tbuf_guard_leave (&self->table);
     }
+  tbuf_watcher_wake (self->watcher);
 }
 
 gboolean

@@ -11,5 +11,9 @@ gboolean tbuf_phase_enter (TbufMapping   *mapping,
                            gint64         timeout_us,
                            GCancellable  *cancellable,
                            GError       **error);
+void     tbuf_phase_enter_async (TbufMapping *mapping,
+                                 GTask       *task,
+                                 guint        phase,
+                                 gint64       timeout_us);
 
 G_END_DECLS

@@ -4,6 +4,7 @@
 #include "tbuf-phase-private.h"
 
 #include "tbuf-layout-private.h"
+#include "tbuf-request-private.h"
 
 /* Entering a phase
  * ================
@@ -38,6 +39,35 @@ drop_poison (TbufMapping *mapping,
     }
 }
 
+static TbufClaim
+get_claim (TbufMapping *mapping)
+{
+  return (TbufClaim) {
+    .start = 0,
+    .end = mapping->data_size,
+    .mode = TBUF_LOCK_MODE_EXCLUSIVE,
+    .flags = TBUF_RECORD_NO_DATA,
+  };
+}
+
+/* With everything locked. */
+static gboolean
+change_phase (TbufMapping  *mapping,
+              guint         phase,
+              GError      **error)
+{
+  TbufLockTable *table = &mapping->table;
+
+  if (!tbuf_lock_enter_table (table, error))
+    return FALSE;
+
+  drop_poison (mapping, tbuf_mapping_get_phase (mapping), phase);
+  tbuf_mapping_set_phase (mapping, phase);
+  tbuf_lock_table_announce (table, 0, G_MAXUINT64);
+  tbuf_guard_leave (table);
+  return TRUE;
+}
+
 /* hold is the arena object's own: if it holds everything already, that will do. */
 gboolean
 tbuf_phase_enter (TbufMapping   *mapping,
@@ -48,29 +78,39 @@ tbuf_phase_enter (TbufMapping   *mapping,
                   GError       **error)
 {
   TbufLockTable *table = &mapping->table;
-  TbufClaim claim = {
-    .start = 0,
-    .end = mapping->data_size,
-    .mode = TBUF_LOCK_MODE_EXCLUSIVE,
-    .flags = TBUF_RECORD_NO_DATA,
-  };
-  gboolean is_held = tbuf_lock_get_held_mode (table, hold) == TBUF_LOCK_MODE_EXCLUSIVE;
+  TbufClaim claim = get_claim (mapping);
   TbufHold own = { 0 };
+  gboolean changed;
 
-  if (!is_held && !tbuf_lock_acquire (table, &own, &claim, timeout_us, cancellable, error))
+  if (tbuf_lock_get_held_mode (table, hold) == TBUF_LOCK_MODE_EXCLUSIVE)
+    return change_phase (mapping, phase, error);
+
+  if (!tbuf_lock_acquire (table, &own, &claim, timeout_us, cancellable, error))
     return FALSE;
 
-  if (!tbuf_lock_enter_table (table, error))
-    {
-      if (!is_held)
-        tbuf_lock_release (table, &own, &claim, NULL);
-      return FALSE;
-    }
+  changed = change_phase (mapping, phase, error);
+  tbuf_lock_release (table, &own, &claim, NULL);
+  return changed;
+}
 
-  drop_poison (mapping, tbuf_mapping_get_phase (mapping), phase);
-  tbuf_mapping_set_phase (mapping, phase);
-  tbuf_lock_table_announce (table, 0, G_MAXUINT64);
-  tbuf_guard_leave (table);
+static gboolean
+on_granted (TbufRequest  *request,
+            GError      **error)
+{
+  gboolean changed = change_phase (request->mapping, request->phase, error);
 
-  return is_held || tbuf_lock_release (table, &own, &claim, error);
+  tbuf_lock_release (request->wait.table, &request->own_hold, &request->wait.claim, NULL);
+  return changed;
+}
+
+/* Takes over the task. */
+void
+tbuf_phase_enter_async (TbufMapping *mapping,
+                        GTask       *task,
+                        guint        phase,
+                        gint64       timeout_us)
+{
+  TbufClaim claim = get_claim (mapping);
+
+  tbuf_request_start (mapping, task, NULL, &claim, timeout_us, on_granted, phase);
 }

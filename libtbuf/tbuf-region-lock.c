@@ -26,6 +26,19 @@ check_lockable (TbufRegion  *self,
 }
 
 static gboolean
+check_mode (TbufLockMode   mode,
+            GError       **error)
+{
+  if (G_LIKELY (mode == TBUF_LOCK_MODE_SHARED || mode == TBUF_LOCK_MODE_EXCLUSIVE))
+    return TRUE;
+
+  g_set_error (error, TBUF_ERROR, TBUF_ERROR_INVALID,
+               "There is no lock of mode %d: it is shared (%d) or exclusive (%d)",
+               mode, TBUF_LOCK_MODE_SHARED, TBUF_LOCK_MODE_EXCLUSIVE);
+  return FALSE;
+}
+
+static gboolean
 acquire (TbufRegion       *self,
          const TbufClaim  *claim,
          gint64            timeout_us,
@@ -80,18 +93,99 @@ tbuf_region_lock (TbufRegion    *self,
 
   g_return_val_if_fail (tbuf_region_is_region (self), FALSE);
 
-  if (G_UNLIKELY (mode != TBUF_LOCK_MODE_SHARED && mode != TBUF_LOCK_MODE_EXCLUSIVE))
-    {
-      g_set_error (error, TBUF_ERROR, TBUF_ERROR_INVALID,
-                   "There is no lock of mode %d: it is shared (%d) or exclusive (%d)",
-                   mode, TBUF_LOCK_MODE_SHARED, TBUF_LOCK_MODE_EXCLUSIVE);
-      return FALSE;
-    }
-  if (!check_lockable (self, error))
+  if (!check_mode (mode, error) || !check_lockable (self, error))
     return FALSE;
 
   claim = tbuf_region_get_claim (self, mode, 0);
   return acquire (self, &claim, timeout_us, cancellable, error);
+}
+
+/* As at the end of acquire(). */
+static gboolean
+check_granted (TbufRequest  *request,
+               GError      **error)
+{
+  TbufRegion *self = g_task_get_source_object (request->task);
+
+  if (tbuf_region_check_live (self, error))
+    return TRUE;
+
+  tbuf_lock_release (request->wait.table, &self->hold, &request->wait.claim, NULL);
+  return FALSE;
+}
+
+/**
+ * tbuf_region_lock_async:
+ * @self: a region
+ * @mode: shared or exclusive
+ * @timeout_us: how long to wait, in microseconds; 0: not at all, -1: without limit
+ * @cancellable: (nullable): cancels the waiting, from any thread
+ * @callback: (scope async): called when the lock is held, or won't be
+ * @user_data: for @callback
+ *
+ * Locks the region's bytes without blocking the caller.
+ *
+ * The callback arrives in the thread-default main context of this call, or in
+ * [method@Tbuf.Arena.dispatch]. It gets the result from
+ * [method@Tbuf.Region.lock_finish]; if nobody does, the lock is released again.
+ *
+ * No thread waits, so that there is no deadlock to be told of: two requests of
+ * one thread queue like those of two threads. Requests that are waiting at a fork
+ * stay with the parent process.
+ *
+ * Since: 1.0
+ */
+void
+tbuf_region_lock_async (TbufRegion          *self,
+                        TbufLockMode         mode,
+                        gint64               timeout_us,
+                        GCancellable        *cancellable,
+                        GAsyncReadyCallback  callback,
+                        gpointer             user_data)
+{
+  GTask *task;
+  GError *error = NULL;
+  TbufClaim claim;
+
+  g_return_if_fail (tbuf_region_is_region (self));
+
+  task = g_task_new (self, cancellable, callback, user_data);
+  g_task_set_source_tag (task, tbuf_region_lock_async);
+
+  if (!check_mode (mode, &error) || !check_lockable (self, &error))
+    {
+      g_task_return_error (task, error);
+      g_object_unref (task);
+      return;
+    }
+
+  claim = tbuf_region_get_claim (self, mode, 0);
+  tbuf_request_start (self->mapping, task, &self->hold, &claim, timeout_us, check_granted, 0);
+}
+
+/**
+ * tbuf_region_lock_finish:
+ * @self: a region
+ * @result: what the callback of [method@Tbuf.Region.lock_async] got
+ * @error: return location for an error
+ *
+ * The result of [method@Tbuf.Region.lock_async].
+ *
+ * Errors: those of [method@Tbuf.Region.lock] but `DEADLOCK`.
+ *
+ * Returns: %TRUE when the lock is held
+ *
+ * Since: 1.0
+ */
+gboolean
+tbuf_region_lock_finish (TbufRegion    *self,
+                         GAsyncResult  *result,
+                         GError       **error)
+{
+  g_return_val_if_fail (tbuf_region_is_region (self), FALSE);
+  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
+
+  return tbuf_request_finish (G_TASK (result), error);
 }
 
 /**

@@ -72,6 +72,18 @@ gboolean       tbuf_region_lock           (TbufRegion    *self,
                                            GCancellable  *cancellable,
                                            GError       **error);
 TBUF_AVAILABLE_IN_ALL
+void           tbuf_region_lock_async     (TbufRegion    *self,
+                                           TbufLockMode   mode,
+                                           gint64         timeout_us,
+                                           GCancellable  *cancellable,
+                                           GAsyncReadyCallback
+                                                          callback,
+                                           gpointer       user_data);
+TBUF_AVAILABLE_IN_ALL
+gboolean       tbuf_region_lock_finish    (TbufRegion    *self,
+                                           GAsyncResult  *result,
+                                           GError       **error);
+TBUF_AVAILABLE_IN_ALL
 gboolean       tbuf_region_recover        (TbufRegion    *self,
                                            gint64         timeout_us,
                                            gboolean      *was_abandoned,

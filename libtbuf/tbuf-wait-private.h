@@ -39,6 +39,7 @@ void         tbuf_wait_init           (TbufWait         *self,
 TbufWaitStep tbuf_wait_look           (TbufWait         *self,
                                        GError          **error);
 void         tbuf_wait_probe          (TbufWait         *self);
+gboolean     tbuf_wait_is_woken       (const TbufWait   *self);
 gint64       tbuf_wait_get_sleep_time (const TbufWait   *self);
 void         tbuf_wait_withdraw       (TbufWait         *self);
 gboolean     tbuf_wait_run            (TbufWait         *self,

@@ -91,7 +91,7 @@ tbuf_wait_set_hold (TbufLockTable   *table,
                     guint64          owner)
 {
   /* Two threads that waited for shared locks through one object share a record. */
-  if (G_UNLIKELY (hold->record != 0))
+  if (G_UNLIKELY (hold->record != 0 && hold->attachment == table->attachment))
     {
       tbuf_lock_table_release (table, index);
       hold->count++;
@@ -261,6 +261,20 @@ tbuf_wait_probe (TbufWait *self)
       tbuf_guard_leave (table);
       self->may_give_up = FALSE;
     }
+}
+
+/* Whether somebody has made the waiter look again. */
+gboolean
+tbuf_wait_is_woken (const TbufWait *self)
+{
+  TbufLockTable *table = self->table;
+
+  if (__atomic_load_n (&table->closed, __ATOMIC_ACQUIRE) != 0)
+    return TRUE;
+  if (self->index == NO_RECORD)
+    return __atomic_load_n (&table->words->room, __ATOMIC_ACQUIRE) != self->room;
+
+  return __atomic_load_n (&table->records[self->index].state, __ATOMIC_ACQUIRE) != TBUF_RECORD_WAITING;
 }
 
 /* How long until the next look is due, if nobody wakes the waiter before. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "tbuf-mapping-private.h"
+#include "tbuf-request-private.h"
 
 G_BEGIN_DECLS
 
@@ -17,6 +17,11 @@ TbufWatch   *tbuf_watcher_add              (TbufWatcher   *self,
                                             TbufRegion    *region,
                                             GMainContext  *context);
 gboolean     tbuf_watcher_is_watching      (TbufWatcher   *self);
+void         tbuf_watcher_wake             (TbufWatcher   *self);
+void         tbuf_watcher_submit           (TbufWatcher   *self,
+                                            TbufRequest   *request);
+void         tbuf_watcher_deliver          (TbufWatcher   *self,
+                                            TbufRequest   *request);
 void         tbuf_watcher_remove           (TbufWatcher   *self,
                                             TbufWatch     *watch);
 

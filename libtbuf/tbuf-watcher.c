@@ -39,11 +39,16 @@
 #define GUARD_TIMEOUT_US 100000
 #define MAX_SEQUENCE_TRIES 1000
 
+/* Others wait behind a request that can't be looked at. */
+#define REQUEST_GUARD_US 1000
+
 struct _TbufWatcher
 {
   TbufMapping  *mapping;    /* (unowned) outlives its watches */
   GMutex        mutex;
   GPtrArray    *watches;    /* of TbufWatch */
+  GPtrArray    *requests;   /* of TbufRequest, waiting; owned by their sources */
+  GPtrArray    *finished;   /* of TbufRequest, to be delivered */
   GThread      *thread;     /* a thread that is no longer this one ends */
   guint32       control;    /* futex: advanced when the watches change */
   int           event_fd;   /* -1 until somebody asks for it */
@@ -58,29 +63,61 @@ tbuf_watcher_new (TbufMapping *mapping)
   self->mapping = mapping;
   self->event_fd = -1;
   self->watches = g_ptr_array_new_with_free_func ((GDestroyNotify) tbuf_watch_unref);
+  self->requests = g_ptr_array_new ();
+  self->finished = g_ptr_array_new ();
   g_mutex_init (&self->mutex);
   return self;
 }
 
+/* Without the last watch and the last request, the thread has nothing to do. */
+static void
+stop_if_idle (TbufWatcher *self)
+{
+  GThread *thread = NULL;
+
+  g_mutex_lock (&self->mutex);
+  if (self->watches->len == 0 && self->requests->len == 0)
+    thread = g_steal_pointer (&self->thread);
+  tbuf_watcher_wake (self);
+  g_mutex_unlock (&self->mutex);
+
+  if (thread != NULL)
+    g_thread_join (thread);
+}
+
+/* Watches and requests hold the mapping, so that there are none any more. */
 void
 tbuf_watcher_free (TbufWatcher *self)
 {
-  g_assert (self->thread == NULL);
+  stop_if_idle (self);
 
   if (self->event_fd >= 0)
     close (self->event_fd);
   g_ptr_array_unref (self->watches);
+  g_ptr_array_unref (self->requests);
+  g_ptr_array_unref (self->finished);
   g_mutex_clear (&self->mutex);
   g_free (self->look);
   g_free (self);
 }
 
-/* In the child there is no such thread, and whoever held the mutex is gone. */
+/* In the child there is no such thread, and whoever held the mutex is gone. What
+ * was asked for in the parent is answered there. */
 void
 tbuf_watcher_after_fork (TbufWatcher *self)
 {
   self->thread = NULL;
+  self->requests->len = 0;
+  self->finished->len = 0;
   g_mutex_init (&self->mutex);
+}
+
+/* Makes the thread look again, at everything. */
+void
+tbuf_watcher_wake (TbufWatcher *self)
+{
+  __atomic_fetch_add (&self->control, 1, __ATOMIC_SEQ_CST);
+  tbuf_system_futex_wake (&self->control, FALSE);
 }
 
 static int
@@ -259,6 +296,16 @@ arm (TbufWatcher   *self,
   if (self->mapping->read_only)
     return n;
 
+  if (self->requests->len > 0)
+    {
+      guint32 *wake = &table->slots[TBUF_ID_TO_SLOT (table->participant.id)].wake;
+
+      waits[n++] = (TbufFutexWait) { wake, __atomic_load_n (wake, __ATOMIC_ACQUIRE), TRUE };
+      waits[n++] = (TbufFutexWait) { &table->words->room, __atomic_load_n (&table->words->room, __ATOMIC_ACQUIRE), TRUE };
+    }
+  if (self->watches->len == 0)
+    return n;
+
   add_wait (waits, &n, &table->words->change_wide);
   for (guint i = 0; i < self->watches->len; i++)
     {
@@ -277,6 +324,49 @@ arm (TbufWatcher   *self,
   return n;
 }
 
+/* Under the mutex. */
+static void
+finish (TbufWatcher *self,
+        TbufRequest *request)
+{
+  g_ptr_array_add (self->finished, request);
+  g_source_set_ready_time (request->source, 0);
+  if (self->event_fd >= 0)
+    eventfd_write (self->event_fd, 1);
+}
+
+/* Under the mutex: looks at every request that is due or was woken. Returns the
+ * time until the next one is. */
+static gint64
+serve_requests (TbufWatcher *self)
+{
+  gint64 limit = self->watches->len == 0 ? -1
+                 : self->mapping->read_only ? POLL_INTERVAL_US : REAP_INTERVAL_US;
+  guint i = 0;
+
+  while (i < self->requests->len)
+    {
+      TbufRequest *request = g_ptr_array_index (self->requests, i);
+      gint64 left = request->next_look - g_get_monotonic_time ();
+
+      if (left <= 0 || tbuf_wait_is_woken (&request->wait) || g_cancellable_is_cancelled (request->wait.cancellable))
+        {
+          if (tbuf_request_look (request, REQUEST_GUARD_US))
+            {
+              g_ptr_array_remove_index (self->requests, i);
+              finish (self, request);
+              continue;
+            }
+          left = MAX (request->next_look - g_get_monotonic_time (), 0);
+        }
+
+      limit = limit < 0 ? left : MIN (limit, left);
+      i++;
+    }
+
+  return limit;
+}
+
 static gpointer
 run (gpointer data)
 {
@@ -290,7 +380,8 @@ run (gpointer data)
 
   while (TRUE)
     {
-      TbufFutexWait waits[TBUF_N_STRIPES + 2];
+      TbufFutexWait waits[TBUF_N_STRIPES + 4];
+      gint64 limit;
       guint n;
 
       g_mutex_lock (&self->mutex);
@@ -301,24 +392,28 @@ run (gpointer data)
         }
 
       n = arm (self, waits);
-      update_watches (self);
-      if (!self->mapping->read_only && g_get_monotonic_time () - last_reap >= REAP_INTERVAL_US)
+      if (self->watches->len > 0)
+        update_watches (self);
+      limit = serve_requests (self);
+      if (self->watches->len > 0 && !self->mapping->read_only && g_get_monotonic_time () - last_reap >= REAP_INTERVAL_US)
         {
           last_reap = g_get_monotonic_time ();
           reap_dead_holders (self);
         }
       g_mutex_unlock (&self->mutex);
 
-      tbuf_system_futex_wait_any (waits, n, self->mapping->read_only ? POLL_INTERVAL_US : REAP_INTERVAL_US);
+      tbuf_system_futex_wait_any (waits, n, limit);
     }
 }
 
 /* Under the mutex. */
 static void
-watches_changed (TbufWatcher *self)
+ensure_thread (TbufWatcher *self)
 {
-  __atomic_fetch_add (&self->control, 1, __ATOMIC_SEQ_CST);
-  tbuf_system_futex_wake (&self->control, FALSE);
+  if (self->thread == NULL)
+    self->thread = g_thread_new ("tbuf-watcher", run, self);
+  else
+    tbuf_watcher_wake (self);
 }
 
 /* Every change that happens after this returns becomes a signal. */
@@ -336,13 +431,42 @@ tbuf_watcher_add (TbufWatcher  *self,
   tbuf_watch_begin (watch, self->look);
   g_ptr_array_add (self->watches, tbuf_watch_ref (watch));
 
-  if (self->thread == NULL)
-    self->thread = g_thread_new ("tbuf-watcher", run, self);
-  else
-    watches_changed (self);
+  ensure_thread (self);
   g_mutex_unlock (&self->mutex);
 
   return watch;
+}
+
+/* A request that can be granted at once needs no thread. */
+void
+tbuf_watcher_submit (TbufWatcher *self,
+                     TbufRequest *request)
+{
+  g_mutex_lock (&self->mutex);
+  if (request->is_done || tbuf_request_look (request, 0))
+    finish (self, request);
+  else
+    {
+      g_ptr_array_add (self->requests, request);
+      ensure_thread (self);
+    }
+  g_mutex_unlock (&self->mutex);
+}
+
+/* Whoever finds the request among the finished ones delivers it: its own source,
+ * or tbuf_watcher_dispatch(). */
+void
+tbuf_watcher_deliver (TbufWatcher *self,
+                      TbufRequest *request)
+{
+  gboolean found;
+
+  g_mutex_lock (&self->mutex);
+  found = g_ptr_array_remove (self->finished, request);
+  g_mutex_unlock (&self->mutex);
+
+  if (found)
+    tbuf_request_deliver (request);
 }
 
 /* FALSE after a fork, in the child. */
@@ -363,17 +487,10 @@ void
 tbuf_watcher_remove (TbufWatcher *self,
                      TbufWatch   *watch)
 {
-  GThread *thread = NULL;
-
   g_mutex_lock (&self->mutex);
   g_ptr_array_remove (self->watches, watch);
-  if (self->watches->len == 0)
-    thread = g_steal_pointer (&self->thread);
-  watches_changed (self);
   g_mutex_unlock (&self->mutex);
-
-  if (thread != NULL)
-    g_thread_join (thread);
+  stop_if_idle (self);
 
   g_source_destroy (watch->source);
   g_source_unref (watch->source);
@@ -410,4 +527,17 @@ tbuf_watcher_dispatch (TbufWatcher *self)
 
   for (guint i = 0; i < watches->len; i++)
     tbuf_watch_dispatch (g_ptr_array_index (watches, i));
+
+  while (TRUE)
+    {
+      TbufRequest *request;
+
+      g_mutex_lock (&self->mutex);
+      request = self->finished->len > 0 ? g_ptr_array_remove_index (self->finished, 0) : NULL;
+      g_mutex_unlock (&self->mutex);
+
+      if (request == NULL)
+        break;
+      tbuf_request_deliver (request);
+    }
 }
