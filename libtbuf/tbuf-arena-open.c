@@ -118,7 +118,7 @@ create_or_open (const char      *name,
         }
 
       g_clear_error (&local_error);
-      mapping = tbuf_mapping_open (name, TBUF_ARENA_NONE, &local_error);
+      mapping = tbuf_mapping_open (name, flags & TBUF_ARENA_KEEP, &local_error);
       if (mapping != NULL)
         {
           if (!check_found (mapping, size, layout, error))
@@ -176,8 +176,9 @@ tbuf_arena_new_for_layout (TbufLayout      *layout,
  * Creates an arena that other processes open by its name.
  *
  * With `OPEN_OR_CREATE`, an arena of that name and of the same size is opened if
- * there is one. With `REPLACE_STALE`, one that nobody uses any more gives way,
- * unless it was created with `KEEP`.
+ * there is one; `KEEP` then means what it means to [ctor@Tbuf.Arena.open]. With
+ * `REPLACE_STALE`, one that nobody uses any more gives way, unless it was created
+ * with `KEEP`.
  *
  * Errors: `INVALID` (the name, no bytes, or other flags), `EXISTS`, `NO_SPACE`
  * (not so much memory or room in `/dev/shm`), `PERMISSION`.
@@ -200,7 +201,7 @@ tbuf_arena_create (const char      *name,
 /**
  * tbuf_arena_open: (constructor)
  * @name: its name
- * @flags: `READ_ONLY`, `WAIT`, or none
+ * @flags: `READ_ONLY`, `KEEP`, `WAIT`, or none
  * @error: return location for an error
  *
  * Opens an arena that has a name.
@@ -208,6 +209,10 @@ tbuf_arena_create (const char      *name,
  * With `READ_ONLY`, its memory is mapped for reading: it takes no locks, and
  * writing to it through a pointer ends the process. With `WAIT`, the call
  * blocks until there is a file of that name.
+ *
+ * With `KEEP`, this participant leaves the name alone when it goes, so that an
+ * arena which nobody else uses is still there after a look at it. If the others
+ * leave while it looks, the name stays behind as well.
  *
  * Errors: `INVALID` (the name, or other flags), `NOT_FOUND`, `PERMISSION`,
  * `FORMAT` (the file is no arena, or a corrupt one), `VERSION` (an arena of
@@ -226,7 +231,7 @@ tbuf_arena_open (const char      *name,
   g_return_val_if_fail (name != NULL, NULL);
 
   if (!tbuf_name_check (name, error) ||
-      !check_flags (flags, TBUF_ARENA_READ_ONLY | TBUF_ARENA_WAIT, "opens", error))
+      !check_flags (flags, TBUF_ARENA_READ_ONLY | TBUF_ARENA_KEEP | TBUF_ARENA_WAIT, "opens", error))
     return NULL;
 
   return arena_new (tbuf_mapping_open (name, flags, error));
@@ -235,14 +240,15 @@ tbuf_arena_open (const char      *name,
 /**
  * tbuf_arena_open_fd: (constructor)
  * @fd: a file descriptor; it is duplicated, and stays the caller's
- * @flags: `READ_ONLY`, or none
+ * @flags: `READ_ONLY`, `KEEP`, or none
  * @error: return location for an error
  *
  * Opens the arena behind a file descriptor.
  *
  * It has to be sealed memory, as [method@Tbuf.Arena.get_fd] of an anonymous
  * arena gives it, or the file of a named arena of this user: memory that others
- * could shrink is refused.
+ * could shrink is refused. `KEEP` is for a named arena, as in
+ * [ctor@Tbuf.Arena.open].
  *
  * Errors: those of [ctor@Tbuf.Arena.open], and `INVALID` for no descriptor at
  * all.
@@ -256,7 +262,7 @@ tbuf_arena_open_fd (int              fd,
                     TbufArenaFlags   flags,
                     GError         **error)
 {
-  if (!check_flags (flags, TBUF_ARENA_READ_ONLY, "opens the descriptor of", error))
+  if (!check_flags (flags, TBUF_ARENA_READ_ONLY | TBUF_ARENA_KEEP, "opens the descriptor of", error))
     return NULL;
 
   return arena_new (tbuf_mapping_open_fd (fd, flags, error));

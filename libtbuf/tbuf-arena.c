@@ -41,10 +41,11 @@
  *
  * They are files in `/dev/shm` with mode 0600. A name goes when the last
  * process that uses the arena leaves, however it ends, unless the arena was
- * created with `TBUF_ARENA_KEEP`. Only if all of them are killed does the name
- * stay: then the arena is *stale*, can still be opened, and is replaced by
- * [ctor@Tbuf.Arena.create] with `TBUF_ARENA_REPLACE_STALE`. These files can't
- * be sealed: their users must trust each other.
+ * created with `TBUF_ARENA_KEEP`. Only if all of them are killed, or the last
+ * one opened it with `TBUF_ARENA_KEEP`, does the name stay: then the arena is
+ * *stale*, can still be opened, and is replaced by [ctor@Tbuf.Arena.create] with
+ * `TBUF_ARENA_REPLACE_STALE`. These files can't be sealed: their users must
+ * trust each other.
  *
  * ## Life
  *
@@ -133,7 +134,8 @@ tbuf_arena_get_name (TbufArena *self)
  *
  * The flags it was created or opened with.
  *
- * `KEEP` is a trait of the arena itself: whoever opens it finds it set.
+ * `KEEP` of an arena that was created with it is a trait of the arena itself:
+ * whoever opens it finds it set.
  *
  * Returns: the flags
  *

@@ -14,7 +14,8 @@ G_BEGIN_DECLS
  * TbufArenaFlags:
  * @TBUF_ARENA_NONE: none of these
  * @TBUF_ARENA_READ_ONLY: map the memory for reading only; such an arena takes no locks
- * @TBUF_ARENA_KEEP: keep the name when the last participant leaves
+ * @TBUF_ARENA_KEEP: who creates it: keep the name when the last participant leaves; who opens it: leave the name alone
+ *   when this participant leaves
  * @TBUF_ARENA_OPEN_OR_CREATE: open the arena if the name is taken
  * @TBUF_ARENA_REPLACE_STALE: if the name is taken by an arena that nobody uses any more, put the new one in its place
  * @TBUF_ARENA_WAIT: wait for the name to appear

@@ -314,7 +314,7 @@ tbuf_mapping_open (const char      *name,
       if (fd < 0)
         return NULL;
 
-      self = mapping_new (fd, flags & ~TBUF_ARENA_KEEP);
+      self = mapping_new (fd, flags);
       if (load (self, &local_error) && join (self, &local_error) && tbuf_name_is_file (name, fd) &&
           attach (self, &local_error))
         {
@@ -352,7 +352,7 @@ tbuf_mapping_open_fd (int              fd,
       return NULL;
     }
 
-  self = mapping_new (copy, flags & ~TBUF_ARENA_KEEP);
+  self = mapping_new (copy, flags);
   mode = fcntl (copy, F_GETFL) & O_ACCMODE;
 
   if (mode == O_WRONLY || (mode == O_RDONLY && !self->read_only))

@@ -17,8 +17,9 @@
  *
  * A named arena is a file in /dev/shm. It gets its name when it is complete and
  * has a living participant, so that nobody ever sees half an arena. It loses it
- * when the last participant leaves, unless it was created with KEEP. One whose
- * participants all died is *stale*: it can be opened, and replaced.
+ * when the last participant leaves, unless the arena was created, or that one
+ * opened it, with KEEP. One that is left without participants is *stale*: it can
+ * be opened, and replaced.
  *
  * Every participant has a byte of the file locked for reading. Whoever wants to
  * remove a name first locks the same byte for writing, which succeeds only if

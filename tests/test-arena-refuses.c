@@ -273,7 +273,10 @@ test_refuses_flags (void)
   g_assert_null (tbuf_arena_create (name, 8, TBUF_ARENA_READ_ONLY, &error));
   g_assert_error (error, TBUF_ERROR, TBUF_ERROR_INVALID);
   g_clear_error (&error);
-  g_assert_null (tbuf_arena_open (name, TBUF_ARENA_KEEP, &error));
+  g_assert_null (tbuf_arena_open (name, TBUF_ARENA_REPLACE_STALE, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_INVALID);
+  g_clear_error (&error);
+  g_assert_null (tbuf_arena_open_fd (0, TBUF_ARENA_WAIT, &error));
   g_assert_error (error, TBUF_ERROR, TBUF_ERROR_INVALID);
 }
 

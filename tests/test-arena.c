@@ -219,6 +219,48 @@ test_opens_stale_and_removes_it (void)
   g_assert_false (name_exists (name));
 }
 
+/* Whoever only looks leaves the name as it was, however it opened the arena. */
+static void
+test_keeps_stale_that_is_looked_at (void)
+{
+  static const TbufArenaFlags ways[] = { TBUF_ARENA_KEEP, TBUF_ARENA_KEEP | TBUF_ARENA_READ_ONLY };
+  g_autoptr (GError) error = NULL;
+  g_autofree char *name = make_name ("look");
+  g_autofree char *path = get_path (name);
+  g_autoptr (TbufArena) arena = NULL;
+  int fd;
+
+  leave_stale_arena (name);
+  for (guint i = 0; i < G_N_ELEMENTS (ways); i++)
+    {
+      arena = tbuf_arena_open (name, ways[i], &error);
+      g_assert_no_error (error);
+      g_assert_cmpuint (tbuf_arena_get_flags (arena), ==, ways[i]);
+      g_clear_object (&arena);
+      g_assert_true (name_exists (name));
+
+      fd = open (path, O_RDWR | O_CLOEXEC);
+      arena = tbuf_arena_open_fd (fd, ways[i], &error);
+      close (fd);
+      g_assert_no_error (error);
+      g_assert_cmpstr (tbuf_arena_get_name (arena), ==, name);
+      g_clear_object (&arena);
+      g_assert_true (name_exists (name));
+    }
+
+  arena = tbuf_arena_create (name, 8, TBUF_ARENA_OPEN_OR_CREATE | TBUF_ARENA_KEEP, &error);
+  g_assert_no_error (error);
+  g_clear_object (&arena);
+  g_assert_true (name_exists (name));
+
+  /* It is a trait of the participant and not of the arena: the next one removes the name. */
+  arena = tbuf_arena_open (name, TBUF_ARENA_NONE, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (tbuf_arena_get_flags (arena), ==, TBUF_ARENA_NONE);
+  g_clear_object (&arena);
+  g_assert_false (name_exists (name));
+}
+
 static void
 test_exit_removes_name (void)
 {
@@ -446,6 +488,7 @@ main (int    argc,
   g_test_add_func ("/tbuf/arena/open-or-create", test_open_or_create);
   g_test_add_func ("/tbuf/arena/replaces-stale", test_replaces_stale);
   g_test_add_func ("/tbuf/arena/opens-stale-and-removes-it", test_opens_stale_and_removes_it);
+  g_test_add_func ("/tbuf/arena/keeps-stale-that-is-looked-at", test_keeps_stale_that_is_looked_at);
   g_test_add_func ("/tbuf/arena/exit-removes-name", test_exit_removes_name);
   g_test_add_func ("/tbuf/arena/child-exit-keeps-name", test_child_exit_keeps_name);
   g_test_add_func ("/tbuf/arena/waits-for-creator", test_waits_for_creator);
