@@ -19,6 +19,7 @@ FILES = {
         'include/tbuf-1/tbuf-leaves.h', 'include/tbuf-1/tbuf-float64-view.h',
     ],
     'introspection': ['share/gir-1.0/Tbuf-1.gir', '{libdir}/girepository-1.0/Tbuf-1.typelib'],
+    'tools': ['bin/tbuf'],
     'vapi': ['share/vala/vapi/tbuf-1.vapi', 'share/vala/vapi/tbuf-1.deps'],
     'gjs': ['share/gjs-1.0/overrides/Tbuf.js'],
     'gjs-helper': [

@@ -8,8 +8,9 @@ import warnings
 
 
 class Result(unittest.TestResult):
-    def __init__(self, output):
+    def __init__(self, output, prefix):
         super().__init__()
+        self.prefix = prefix
         self.output = output
         self.number = 0
         self.subtests_failed = set()
@@ -27,7 +28,7 @@ class Result(unittest.TestResult):
         group, _, name = test.id().split(".", 1)[1].partition(".")
         group = group.removesuffix("Test").lower()
         name = name.removeprefix("test_").replace("_", "-")
-        self.say(f"{outcome} {self.number} - /python/{group}/{name}{directive}")
+        self.say(f"{outcome} {self.number} - /{self.prefix}/{group}/{name}{directive}")
 
     def addSuccess(self, test):
         if test.id() not in self.subtests_failed:
@@ -54,7 +55,7 @@ class Result(unittest.TestResult):
         self.report(test, "ok", f" # SKIP {reason}")
 
 
-def main():
+def main(prefix="python"):
     """Run the cases of the calling program, or those that its arguments name as CLASS.METHOD, and exit."""
     # Started by meson, which shows what a program writes here only if it fails.
     warnings.simplefilter("default")
@@ -63,7 +64,7 @@ def main():
         suite = loader.loadTestsFromNames(sys.argv[1:], sys.modules["__main__"])
     else:
         suite = loader.loadTestsFromModule(sys.modules["__main__"])
-    result = Result(sys.stdout)
+    result = Result(sys.stdout, prefix)
     result.say(f"1..{suite.countTestCases()}")
     suite.run(result)
     sys.exit(0 if result.wasSuccessful() else 1)
