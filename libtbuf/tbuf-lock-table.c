@@ -160,6 +160,42 @@ tbuf_lock_table_announce (TbufLockTable *self,
   advance_change_word (first == last ? &self->words->change[first % TBUF_N_STRIPES] : &self->words->change_wide);
 }
 
+/* Tells those who read without a lock that the range may be written to from now
+ * on. The record that says so was committed before: a reader that sees the old
+ * sequence around its copy has seen no byte of the writer's, and one that sees
+ * the new one finds the record. */
+static inline void
+begin_writing (TbufLockTable *self,
+               guint64        start,
+               guint64        end)
+{
+  guint64 first, last;
+
+  if (start >= end)
+    return;
+
+  first = start >> self->stripe_shift;
+  last = MIN ((end - 1) >> self->stripe_shift, first + TBUF_N_STRIPES - 1);
+  for (guint64 i = first; i <= last; i++)
+    {
+      guint64 *sequence = &self->words->sequence[i % TBUF_N_STRIPES];
+
+      __atomic_store_n (sequence, LOAD (*sequence) + 1, __ATOMIC_RELEASE);
+    }
+}
+
+/* A range was locked: for those who watch it, and for those who read it. */
+static inline void
+announce_lock (TbufLockTable *self,
+               guint64        start,
+               guint64        end,
+               guint32        mode)
+{
+  if (mode == TBUF_LOCK_MODE_EXCLUSIVE)
+    begin_writing (self, start, end);
+  tbuf_lock_table_announce (self, start, end);
+}
+
 /* Fills a record that find_unused() found: the caller knows that there is one. */
 guint32
 tbuf_lock_table_add (TbufLockTable   *self,
@@ -200,7 +236,7 @@ tbuf_lock_table_add (TbufLockTable   *self,
   set_state (record, state);
 
   if (state == TBUF_RECORD_HELD)
-    tbuf_lock_table_announce (self, claim->start, claim->end);
+    announce_lock (self, claim->start, claim->end, claim->mode);
 
   return index;
 }
@@ -227,7 +263,7 @@ tbuf_lock_table_hold (TbufLockTable *self,
   stop_waiting (self, index);
   set_state (record, TBUF_RECORD_HELD);
   if (!was_granted)
-    tbuf_lock_table_announce (self, LOAD (record->start), LOAD (record->end));
+    announce_lock (self, LOAD (record->start), LOAD (record->end), LOAD (record->mode));
 }
 
 /* A held record changes its mode; that one store is what commits. */
@@ -240,7 +276,7 @@ tbuf_lock_table_change_mode (TbufLockTable *self,
   guint64 start = LOAD (record->start), end = LOAD (record->end);
 
   __atomic_store_n (&record->mode, (guint32) mode, __ATOMIC_RELEASE);
-  tbuf_lock_table_announce (self, start, end);
+  announce_lock (self, start, end, mode);
   if (mode == TBUF_LOCK_MODE_SHARED)
     tbuf_lock_table_grant (self, start, end);
 }
@@ -387,7 +423,7 @@ tbuf_lock_table_grant (TbufLockTable *self,
           if (change_waiter (self, record, waiter.state, TBUF_RECORD_GRANTED))
             {
               stop_waiting (self, index);
-              tbuf_lock_table_announce (self, waiter.start, waiter.end);
+              announce_lock (self, waiter.start, waiter.end, waiter.mode);
             }
         }
       else if (change_waiter (self, record, waiter.state, TBUF_RECORD_POKED) &&

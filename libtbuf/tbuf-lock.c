@@ -103,6 +103,9 @@ tbuf_lock_acquire (TbufLockTable   *self,
         {
           tbuf_wait_set_hold (self, hold, claim, tbuf_lock_table_add (self, claim, TBUF_RECORD_HELD, owner), owner);
           tbuf_guard_leave (self);
+
+          /* What the caller writes comes after the sequences that tell of it. */
+          __atomic_thread_fence (__ATOMIC_RELEASE);
           return TRUE;
         }
     }

@@ -79,4 +79,8 @@ gboolean       tbuf_view_copy_from      (TbufView       *self,
                                          TbufView       *other,
                                          GError        **error);
 
+TBUF_AVAILABLE_IN_ALL
+GBytes        *tbuf_view_snapshot       (TbufView       *self,
+                                         GError        **error);
+
 G_END_DECLS

@@ -363,5 +363,6 @@ tbuf_wait_run (TbufWait  *self,
   if (cancelled_id != 0)
     g_cancellable_disconnect (self->cancellable, cancelled_id);
 
+  __atomic_thread_fence (__ATOMIC_RELEASE);
   return step == TBUF_WAIT_DONE;
 }
