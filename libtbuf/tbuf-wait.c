@@ -30,6 +30,9 @@
 
 #define REAP_GUARD_US 10000
 
+/* How many of the dead a waiter clears away before it looks again. */
+#define MAX_REAPED 16
+
 #define NO_RECORD TBUF_N_RECORDS
 
 void
@@ -236,12 +239,50 @@ tbuf_wait_look (TbufWait  *self,
   return TBUF_WAIT_FAILED;
 }
 
+/* Without the guard: reaps the one of that id if it is dead. */
+static gboolean
+reap_if_dead (TbufWait *self,
+              guint32   id)
+{
+  TbufLockTable *table = self->table;
+
+  if (tbuf_participant_is_alive (&table->participant, id) ||
+      tbuf_guard_enter (table, MIN (get_time_left (self), REAP_GUARD_US)) != TBUF_GUARD_ENTERED)
+    return FALSE;
+
+  tbuf_lock_table_reap (table, id);
+  tbuf_guard_leave (table);
+  self->may_give_up = FALSE;
+  return TRUE;
+}
+
+/* The table is full, and those in the way of a claim say nothing about who fills
+ * it: asks about everyone who has a record. */
+static void
+probe_everyone (TbufWait *self)
+{
+  TbufLockTable *table = self->table;
+  guint32 last_id = 0;
+  guint n_reaped = 0;
+
+  for (guint32 i = 0; i < TBUF_N_RECORDS && n_reaped < MAX_REAPED; i++)
+    {
+      guint32 state = __atomic_load_n (&table->records[i].state, __ATOMIC_RELAXED);
+      guint32 id = __atomic_load_n (&table->records[i].id, __ATOMIC_RELAXED);
+
+      if (state == TBUF_RECORD_FREE || state == TBUF_RECORD_POISON || id == last_id)
+        continue;
+
+      last_id = id;
+      n_reaped += reap_if_dead (self, id);
+    }
+}
+
 /* Without the guard: asks the kernel about everyone in the way, if it is time to.
  * Takes the guard only if somebody is dead. */
 void
 tbuf_wait_probe (TbufWait *self)
 {
-  TbufLockTable *table = self->table;
   gint64 now = g_get_monotonic_time ();
 
   self->may_give_up = TRUE;
@@ -250,17 +291,10 @@ tbuf_wait_probe (TbufWait *self)
 
   self->last_probe = now;
   for (guint i = 0; i < self->obstacle.n_ids; i++)
-    {
-      guint32 id = self->obstacle.ids[i];
+    reap_if_dead (self, self->obstacle.ids[i]);
 
-      if (tbuf_participant_is_alive (&table->participant, id) ||
-          tbuf_guard_enter (table, MIN (get_time_left (self), REAP_GUARD_US)) != TBUF_GUARD_ENTERED)
-        continue;
-
-      tbuf_lock_table_reap (table, id);
-      tbuf_guard_leave (table);
-      self->may_give_up = FALSE;
-    }
+  if (self->index == NO_RECORD && (self->timeout_us != 0 || !self->obstacle.found))
+    probe_everyone (self);
 }
 
 /* Whether somebody has made the waiter look again. */

@@ -606,6 +606,35 @@ test_recovers_after_owner_death (void)
 }
 
 static void
+fill_until_killed (Peer     *parent,
+                   gpointer  data)
+{
+  TbufArena *arena = open_again (data);
+
+  for (gsize i = 0; i < ARENA_SIZE / 2; i++)
+    if (!tbuf_region_lock (new_range (arena, i, 1), TBUF_LOCK_MODE_SHARED, 0, NULL, NULL))
+      break;
+  peer_tell (parent);
+  peer_wait (parent);
+}
+
+/* Nothing of what the dead one had is in the way of this range: only its records are. */
+static void
+test_dead_owner_makes_room (void)
+{
+  g_autoptr (TbufArena) arena = new_arena ();
+  g_autoptr (TbufRegion) region = new_range (arena, ARENA_SIZE - 8, 8);
+  Peer peer = peer_start (fill_until_killed, arena);
+
+  g_assert_true (peer_wait (&peer));
+  assert_lock_fails (region, TBUF_LOCK_MODE_EXCLUSIVE, 0, TBUF_ERROR_BUSY);
+  assert_lock_fails (region, TBUF_LOCK_MODE_EXCLUSIVE, 1000, TBUF_ERROR_TIMED_OUT);
+  peer_kill (&peer);
+  assert_locks (region, TBUF_LOCK_MODE_EXCLUSIVE);
+  assert_unlocks (region);
+}
+
+static void
 recover_until_killed (Peer     *parent,
                       gpointer  data)
 {
@@ -789,6 +818,7 @@ main (int    argc,
   g_test_add_func ("/tbuf/lock/second-upgrade-is-a-deadlock", test_second_upgrade_is_a_deadlock);
   g_test_add_func ("/tbuf/lock/other-process-excludes", test_other_process_excludes);
   g_test_add_func ("/tbuf/lock/recovers-after-owner-death", test_recovers_after_owner_death);
+  g_test_add_func ("/tbuf/lock/dead-owner-makes-room", test_dead_owner_makes_room);
   g_test_add_func ("/tbuf/lock/dead-recoverer-leaves-it-abandoned", test_dead_recoverer_leaves_it_abandoned);
   g_test_add_func ("/tbuf/lock/fork-detaches", test_fork_detaches);
   g_test_add_func ("/tbuf/lock/excludes-threads-and-processes", test_excludes_threads_and_processes);
