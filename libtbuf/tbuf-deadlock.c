@@ -15,6 +15,7 @@ tbuf_lock_table_would_deadlock (TbufLockTable   *self,
                                 guint64          owner)
 {
   guint64 visited[TBUF_N_RECORDS / 64] = { 0 };
+  guint64 asked[TBUF_N_RECORDS / 64] = { 0 };
   guint32 stack[TBUF_MAX_WAITING];
   guint32 high = get_high (self), index = own_index;
   TbufClaim current = *claim;
@@ -37,7 +38,11 @@ tbuf_lock_table_would_deadlock (TbufLockTable   *self,
           if (record.id == self->participant.id && record.owner == owner)
             return TRUE;
 
-          /* Whoever blocks may wait for something itself. */
+          /* Whoever blocks may wait for something itself: to find that out once per
+           * record keeps the walk from growing with the cube of the table. */
+          if (has_bit (asked, i))
+            continue;
+          set_bit (asked, i);
           for (guint word = 0; word < G_N_ELEMENTS (self->words->waiting); word++)
             for (guint64 bits = LOAD (self->words->waiting[word]); bits != 0; bits &= bits - 1)
               {

@@ -154,6 +154,7 @@ gboolean         tbuf_lock_table_has_poison     (TbufLockTable    *self,
                                                  guint64           end);
 void             tbuf_lock_table_reap           (TbufLockTable    *self,
                                                  guint32           id);
+void             tbuf_lock_table_reap_slot      (TbufLockTable    *self);
 void             tbuf_lock_table_rebuild        (TbufLockTable    *self);
 gboolean         tbuf_lock_table_would_deadlock (TbufLockTable    *self,
                                                  const TbufClaim  *claim,

@@ -418,7 +418,6 @@ tbuf_lock_attach (TbufLockTable  *self,
 {
   TbufParticipant *participant = &self->participant;
   gboolean attached = TRUE;
-  guint32 slot;
 
   tbuf_process_lock ();
   if (participant->id == 0)
@@ -440,17 +439,10 @@ tbuf_lock_attach (TbufLockTable  *self,
     }
 
   /* Whoever had the slot before is dead, and what it left is known to be so. */
-  slot = TBUF_ID_TO_SLOT (participant->id);
   if (!tbuf_lock_enter_table (self, error))
     return FALSE;
 
-  for (guint32 i = 0; i < MIN (self->words->high, TBUF_N_RECORDS); i++)
-    {
-      guint32 id = self->records[i].id;
-
-      if (TBUF_ID_TO_SLOT (id) == slot && id != participant->id)
-        tbuf_lock_table_reap (self, id);
-    }
+  tbuf_lock_table_reap_slot (self);
   tbuf_guard_leave (self);
 
   return TRUE;

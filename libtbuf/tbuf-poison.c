@@ -58,30 +58,34 @@ merge_poison (TbufLockTable *self,
 
 /* A holder is gone without having unlocked. What it held for writing is poison:
  * somebody has to look at it before anyone trusts it again. */
+static void
+become_poison (TbufLockTable        *self,
+               guint32               index,
+               const TbufRecordCopy *record)
+{
+  TbufRecord *entry = &self->records[index];
+
+  if (record->mode == TBUF_LOCK_MODE_SHARED || (record->flags & TBUF_RECORD_NO_DATA) || record->start >= record->end ||
+      (LOAD (self->words->n_poison) >= MAX_POISON && merge_poison (self, index)))
+    {
+      tbuf_lock_table_remove (self, index);
+      return;
+    }
+
+  STORE (entry->owner, (guint64) get_pid (self, record));
+  STORE (entry->flags, 0);
+  set_state (entry, TBUF_RECORD_POISON);
+  STORE (self->words->n_poison, LOAD (self->words->n_poison) + 1);
+}
+
 void
 tbuf_lock_table_abandon (TbufLockTable *self,
                          guint32        index)
 {
-  TbufRecord *entry = &self->records[index];
   TbufRecordCopy record;
 
-  read_record (entry, &record);
-  if (record.mode == TBUF_LOCK_MODE_SHARED || (record.flags & TBUF_RECORD_NO_DATA) || record.start >= record.end)
-    {
-      tbuf_lock_table_release (self, index);
-      return;
-    }
-
-  if (LOAD (self->words->n_poison) >= MAX_POISON && merge_poison (self, index))
-    tbuf_lock_table_remove (self, index);
-  else
-    {
-      STORE (entry->owner, (guint64) get_pid (self, &record));
-      STORE (entry->flags, 0);
-      set_state (entry, TBUF_RECORD_POISON);
-      STORE (self->words->n_poison, LOAD (self->words->n_poison) + 1);
-    }
-
+  read_record (&self->records[index], &record);
+  become_poison (self, index, &record);
   tbuf_lock_table_announce (self, record.start, record.end);
   tbuf_lock_table_grant (self, record.start, record.end);
 }
@@ -143,8 +147,47 @@ tbuf_lock_table_clear_poison (TbufLockTable *self,
           STORE (self->starts[i], end);
         }
       else
-        tbuf_lock_table_release (self, i);
+        {
+          /* Nobody waits for poison, only for the one who holds the range meanwhile. */
+          STORE (self->words->n_poison, LOAD (self->words->n_poison) - 1);
+          tbuf_lock_table_remove (self, i);
+          tbuf_lock_table_announce (self, record.start, record.end);
+        }
     }
+}
+
+/* The records of everyone whose id is the same in the bits of mask, but for one's
+ * own. Waiters are looked at once, at the end: if we die before, rebuild() does it. */
+static void
+reap (TbufLockTable *self,
+      guint32        id,
+      guint32        mask)
+{
+  guint64 start = G_MAXUINT64, end = 0;
+
+  for (guint32 i = 0; i < get_high (self); i++)
+    {
+      TbufRecordCopy record;
+
+      read_record (&self->records[i], &record);
+      if ((record.id & mask) != (id & mask) || record.id == self->participant.id ||
+          record.state == TBUF_RECORD_FREE || record.state == TBUF_RECORD_POISON)
+        continue;
+
+      /* Who was granted a range and never saw it has written nothing. */
+      if (record.state == TBUF_RECORD_HELD)
+        become_poison (self, i, &record);
+      else
+        tbuf_lock_table_remove (self, i);
+      if (!is_waiting (&record))
+        tbuf_lock_table_announce (self, record.start, record.end);
+
+      start = MIN (start, record.start);
+      end = MAX (end, record.end);
+    }
+
+  if (start < end)
+    tbuf_lock_table_grant (self, start, end);
 }
 
 /* Everything that a dead participant left in the table. */
@@ -152,18 +195,12 @@ void
 tbuf_lock_table_reap (TbufLockTable *self,
                       guint32        id)
 {
-  for (guint32 i = 0; i < get_high (self); i++)
-    {
-      TbufRecordCopy record;
+  reap (self, id, G_MAXUINT32);
+}
 
-      read_record (&self->records[i], &record);
-      if (record.id != id || record.state == TBUF_RECORD_FREE || record.state == TBUF_RECORD_POISON)
-        continue;
-
-      /* Who was granted a range and never saw it has written nothing. */
-      if (record.state == TBUF_RECORD_HELD)
-        tbuf_lock_table_abandon (self, i);
-      else
-        tbuf_lock_table_release (self, i);
-    }
+/* Everything that those left who had this participant's slot before. */
+void
+tbuf_lock_table_reap_slot (TbufLockTable *self)
+{
+  reap (self, self->participant.id, TBUF_N_SLOTS - 1);
 }

@@ -34,6 +34,7 @@
 
 /* How often the watcher asks whether those who hold locks still live. */
 #define REAP_INTERVAL_US 100000
+#define MAX_REAPED       16
 
 #define POLL_INTERVAL_US 20000
 #define GUARD_TIMEOUT_US 100000
@@ -247,18 +248,20 @@ update_watches (TbufWatcher *self)
     eventfd_write (self->event_fd, 1);
 }
 
-/* Under the mutex: asks after everyone who holds something that is watched. */
+/* Under the mutex: asks after everyone who holds something that is watched. If
+ * many are dead, the rest is left for the next time. */
 static void
 reap_dead_holders (TbufWatcher *self)
 {
   TbufLockTable *table = &self->mapping->table;
   guint32 last_id = 0;
+  guint n_reaped = 0;
 
-  for (guint i = 0; i < self->watches->len; i++)
+  for (guint i = 0; i < self->watches->len && n_reaped < MAX_REAPED; i++)
     {
       TbufWatch *watch = g_ptr_array_index (self->watches, i);
 
-      for (guint j = 0; j < watch->known->len; j++)
+      for (guint j = 0; j < watch->known->len && n_reaped < MAX_REAPED; j++)
         {
           guint32 id = g_array_index (watch->known, TbufSighting, j).id;
 
@@ -266,6 +269,7 @@ reap_dead_holders (TbufWatcher *self)
             continue;
 
           last_id = id;
+          n_reaped++;
           if (tbuf_guard_enter (table, GUARD_TIMEOUT_US) != TBUF_GUARD_ENTERED)
             return;
           tbuf_lock_table_reap (table, id);
