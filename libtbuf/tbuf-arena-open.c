@@ -99,39 +99,38 @@ create_or_open (const char      *name,
                 TbufArenaFlags   flags,
                 GError         **error)
 {
+  gboolean opens;
+
   if (name != NULL && !tbuf_name_check (name, error))
     return NULL;
   if (!check_flags (flags, TBUF_ARENA_KEEP | TBUF_ARENA_OPEN_OR_CREATE | TBUF_ARENA_REPLACE_STALE, "creates", error))
     return NULL;
 
+  if (name == NULL || !(flags & TBUF_ARENA_OPEN_OR_CREATE))
+    return tbuf_mapping_create (name, size, layout, flags, error);
+
+  /* Opening first needs no memory; but what is stale is to be found by creating.
+   * Between the one and the other, somebody else may do either: then again. */
+  opens = !(flags & TBUF_ARENA_REPLACE_STALE);
   while (TRUE)
     {
       g_autoptr (GError) local_error = NULL;
-      TbufMapping *mapping = tbuf_mapping_create (name, size, layout, flags, &local_error);
+      TbufMapping *mapping = opens ? tbuf_mapping_open (name, flags & TBUF_ARENA_KEEP, &local_error)
+                                   : tbuf_mapping_create (name, size, layout, flags, &local_error);
 
-      if (mapping != NULL || name == NULL || !(flags & TBUF_ARENA_OPEN_OR_CREATE) ||
-          !g_error_matches (local_error, TBUF_ERROR, TBUF_ERROR_EXISTS))
-        {
-          if (local_error != NULL)
-            g_propagate_error (error, g_steal_pointer (&local_error));
-          return mapping;
-        }
-
-      g_clear_error (&local_error);
-      mapping = tbuf_mapping_open (name, flags & TBUF_ARENA_KEEP, &local_error);
       if (mapping != NULL)
         {
-          if (!check_found (mapping, size, layout, error))
+          if (opens && !check_found (mapping, size, layout, error))
             g_clear_pointer (&mapping, tbuf_mapping_unref);
           return mapping;
         }
-
-      /* It was removed between the two: create it after all. */
-      if (!g_error_matches (local_error, TBUF_ERROR, TBUF_ERROR_NOT_FOUND))
+      if (!g_error_matches (local_error, TBUF_ERROR, opens ? TBUF_ERROR_NOT_FOUND : TBUF_ERROR_EXISTS))
         {
           g_propagate_error (error, g_steal_pointer (&local_error));
           return NULL;
         }
+
+      opens = !opens;
     }
 }
 

@@ -40,9 +40,9 @@
  * ## Named arenas
  *
  * They are files in `/dev/shm` with mode 0600. A name goes when the last
- * process that uses the arena leaves, however it ends, unless the arena was
- * created with `TBUF_ARENA_KEEP`. Only if all of them are killed, or the last
- * one opened it with `TBUF_ARENA_KEEP`, does the name stay: then the arena is
+ * process that uses the arena leaves or exits, unless the arena was created with
+ * `TBUF_ARENA_KEEP`. Only if the last one is killed, ends by `_exit()`, or opened
+ * it with `TBUF_ARENA_KEEP`, does the name stay: then the arena is
  * *stale*, can still be opened, and is replaced by [ctor@Tbuf.Arena.create] with
  * `TBUF_ARENA_REPLACE_STALE`. These files can't be sealed: their users must
  * trust each other.

@@ -53,6 +53,7 @@ G_BEGIN_DECLS
 #define TBUF_BYTE_SLOT     (TBUF_BYTE_BASE + (G_GINT64_CONSTANT (1) << 32))    /* + slot: the slot is taken */
 #define TBUF_BYTE_READER   (TBUF_BYTE_BASE + (G_GINT64_CONSTANT (2) << 32))    /* + a random number: a read-only participant */
 #define TBUF_BYTE_PRESENCE (TBUF_BYTE_BASE + (G_GINT64_CONSTANT (3) << 32))    /* everyone, for reading */
+#define TBUF_BYTE_REMOVAL  (TBUF_BYTE_PRESENCE + 1)                            /* who is removing the name, for writing */
 #define TBUF_BYTE_LENGTH   (G_GINT64_CONSTANT (4) << 32)                       /* of all of these */
 
 typedef struct

@@ -185,7 +185,12 @@ fill (TbufMapping     *self,
   if (layout != NULL)
     self->layout = g_object_ref (layout);
 
-  return join (self, error) && tbuf_lock_attach (&self->table, error);
+  if (join (self, error))
+    return tbuf_lock_attach (&self->table, error);
+
+  if (error != NULL && *error == NULL)
+    g_set_error_literal (error, TBUF_ERROR, TBUF_ERROR_NO_SPACE, "The system refuses to lock bytes of the arena's file");
+  return FALSE;
 }
 
 TbufMapping *

@@ -74,6 +74,8 @@ set_errno_error (GError     **error,
     }
   if (saved_errno == EMFILE || saved_errno == ENFILE || saved_errno == ENOSPC || saved_errno == ENOMEM)
     code = TBUF_ERROR_NO_SPACE;
+  else if (saved_errno == EBUSY)
+    code = TBUF_ERROR_BUSY;
   else if (saved_errno == ELOOP || saved_errno == EISDIR || saved_errno == ENXIO)
     code = TBUF_ERROR_FORMAT;
 
@@ -135,6 +137,34 @@ tbuf_name_check_fd (int       fd,
   return TRUE;
 }
 
+/* Unlinks the name if it is that of the open file. Everyone who removes a name
+ * does it here, with a byte of the file locked from the look to the unlinking:
+ * or the name could be another arena's by then. Returns 0 or an errno; ENOENT
+ * means that it was removed by somebody else. */
+static int
+remove_name (const char *name,
+             int         fd)
+{
+  g_autofree char *path = get_path (name);
+  gint64 start = g_get_monotonic_time ();
+  int result = 0;
+
+  while (!tbuf_system_lock_bytes (fd, TBUF_BYTE_LOCK_WRITE, TBUF_BYTE_REMOVAL, 1))
+    {
+      if (g_get_monotonic_time () - start > REMOVAL_LIMIT_US)
+        return EBUSY;
+      g_thread_yield ();
+    }
+
+  if (!tbuf_name_is_file (name, fd))
+    result = ENOENT;
+  else if (g_unlink (path) != 0)
+    result = errno;
+
+  tbuf_system_lock_bytes (fd, TBUF_BYTE_LOCK_NONE, TBUF_BYTE_REMOVAL, 1);
+  return result;
+}
+
 /* Removes a file that nobody uses. TRUE when it is worth trying again. */
 static gboolean
 remove_stale (const char  *name,
@@ -166,8 +196,8 @@ remove_stale (const char  *name,
       g_set_error (error, TBUF_ERROR, TBUF_ERROR_EXISTS, "There is an arena “%s”, and it is in use", name);
       removed = FALSE;
     }
-  else if (tbuf_name_is_file (name, fd))
-    g_unlink (path);
+  else
+    remove_name (name, fd);
 
   close (fd);
   return removed;
@@ -246,11 +276,10 @@ void
 tbuf_name_leave (const char      *name,
                  TbufParticipant *participant)
 {
-  g_autofree char *path = get_path (name);
   int removal_fd;
 
-  if (tbuf_participant_leave_last (participant, &removal_fd) && tbuf_name_is_file (name, removal_fd))
-    g_unlink (path);
+  if (tbuf_participant_leave_last (participant, &removal_fd))
+    remove_name (name, removal_fd);
   if (removal_fd >= 0 && removal_fd != participant->live_fd)
     close (removal_fd);
 }
@@ -261,28 +290,32 @@ tbuf_name_unlink (const char  *name,
                   GError     **error)
 {
   g_autofree char *path = NULL;
-  char magic[8] = { 0 };
-  gboolean is_arena;
-  int fd;
+  int result;
 
   if (!tbuf_name_check (name, error))
     return FALSE;
 
   path = get_path (name);
-  fd = open (path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-  if (fd < 0)
-    return set_errno_error (error, errno, "unlink", name);
-
-  is_arena = pread (fd, magic, sizeof magic, 0) == sizeof magic && memcmp (magic, TBUF_FORMAT_MAGIC, sizeof magic) == 0;
-  close (fd);
-
-  if (!is_arena)
+  do
     {
-      g_set_error (error, TBUF_ERROR, TBUF_ERROR_FORMAT, "“%s” is not an arena, so it is not unlinked", name);
-      return FALSE;
-    }
-  if (g_unlink (path) != 0)
-    return set_errno_error (error, errno, "unlink", name);
+      char magic[8] = { 0 };
+      gboolean is_arena;
+      int fd = open (path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
-  return TRUE;
+      if (fd < 0)
+        return set_errno_error (error, errno, "unlink", name);
+
+      is_arena = pread (fd, magic, sizeof magic, 0) == sizeof magic && memcmp (magic, TBUF_FORMAT_MAGIC, sizeof magic) == 0;
+      result = is_arena ? remove_name (name, fd) : 0;
+      close (fd);
+
+      if (!is_arena)
+        {
+          g_set_error (error, TBUF_ERROR, TBUF_ERROR_FORMAT, "“%s” is not an arena, so it is not unlinked", name);
+          return FALSE;
+        }
+    }
+  while (result == ENOENT);
+
+  return result == 0 || set_errno_error (error, result, "unlink", name);
 }
