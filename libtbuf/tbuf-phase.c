@@ -57,12 +57,15 @@ change_phase (TbufMapping  *mapping,
               GError      **error)
 {
   TbufLockTable *table = &mapping->table;
+  guint before;
 
   if (!tbuf_lock_enter_table (table, error))
     return FALSE;
 
-  drop_poison (mapping, tbuf_mapping_get_phase (mapping), phase);
+  /* Dying between the two leaves too much poison, and never too little. */
+  before = tbuf_mapping_get_phase (mapping);
   tbuf_mapping_set_phase (mapping, phase);
+  drop_poison (mapping, before, phase);
   tbuf_lock_table_announce (table, 0, G_MAXUINT64);
   tbuf_guard_leave (table);
   return TRUE;
