@@ -108,7 +108,7 @@ gboolean
 tbuf_participant_is_alive (TbufParticipant *self,
                            guint32          id)
 {
-  return id == self->id || tbuf_system_find_byte_lock (self->live_fd, TBUF_BYTE_ALIVE + id, 1, NULL, NULL);
+  return id == self->id || tbuf_system_has_write_lock (self->live_fd, TBUF_BYTE_ALIVE + id);
 }
 
 /* How many byte locks others have in a range: the kernel names one of them, and

@@ -309,6 +309,17 @@ tbuf_system_lock_bytes (int          fd,
   return result == 0;
 }
 
+/* Whether another open file description has the byte locked for writing. Where the
+ * kernel can't say, it counts as locked: who asks takes the others for dead. */
+gboolean
+tbuf_system_has_write_lock (int    fd,
+                            gint64 byte)
+{
+  struct flock flock = { .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
+
+  return fcntl (fd, F_OFD_GETLK, &flock) != 0 || flock.l_type != F_UNLCK;
+}
+
 /* Whether another open file description has a lock in the range, and where. */
 gboolean
 tbuf_system_find_byte_lock (int     fd,

@@ -50,6 +50,8 @@ gboolean  tbuf_system_lock_bytes       (int                  fd,
                                         TbufByteLock         lock,
                                         gint64               start,
                                         gint64               length);
+gboolean  tbuf_system_has_write_lock   (int                  fd,
+                                        gint64               byte);
 gboolean  tbuf_system_find_byte_lock   (int                  fd,
                                         gint64               start,
                                         gint64               length,
