@@ -24,9 +24,10 @@
 #define FIRST_SLEEP_US 200
 #define LONGEST_SLEEP_US 2000
 
-/* The guard names this process and stays so for longer than any thread could be
- * off the processor: then no thread of ours has it, and a peer wrote the word. */
-#define OWN_GUARD_LIMIT_US (2 * G_USEC_PER_SEC)
+/* The guard names this process, and nothing changes at so many looks of about 2 ms:
+ * then no thread of ours has it, and a peer wrote the word. Looks are counted, not
+ * time, because the process as a whole may have been stopped. */
+#define MAX_OWN_LOOKS 1000
 
 static inline void
 relax (void)
@@ -71,7 +72,9 @@ tbuf_guard_wait (TbufLockTable *self,
 {
   guint32 *guard = &self->words->guard;
   gint64 sleep_us = FIRST_SLEEP_US;
-  gint64 start, own_since = 0;
+  guint32 sequence = 0;
+  guint n_own_looks = 0;
+  gint64 start;
 
   if (self->participant.id == 0)
     return TBUF_GUARD_BROKEN;
@@ -91,6 +94,7 @@ tbuf_guard_wait (TbufLockTable *self,
 
       if (owner == 0)
         {
+          n_own_looks = 0;
           if (replace_owner (self, 0))
             return enter (self, FALSE);
           continue;
@@ -103,14 +107,15 @@ tbuf_guard_wait (TbufLockTable *self,
         }
 
       now = g_get_monotonic_time ();
-      if (owner != self->participant.id)
-        own_since = 0;
-      else if (own_since == 0)
-        own_since = now;
-      else if (now - own_since > OWN_GUARD_LIMIT_US)
+      if (owner != self->participant.id || sequence != __atomic_load_n (&self->words->table_sequence, __ATOMIC_RELAXED))
+        {
+          sequence = __atomic_load_n (&self->words->table_sequence, __ATOMIC_RELAXED);
+          n_own_looks = 0;
+        }
+      else if (++n_own_looks > MAX_OWN_LOOKS)
         return TBUF_GUARD_BROKEN;
 
-      left = timeout_us < 0 ? LONGEST_SLEEP_US : start + timeout_us - now;
+      left = timeout_us < 0 ? LONGEST_SLEEP_US : timeout_us - (now - start);
       if (left <= 0)
         return TBUF_GUARD_TIMED_OUT;
 

@@ -42,7 +42,8 @@ typedef struct
   guint32 mode;        /* TbufLockMode */
   guint32 count;       /* of shared holds */
   guint32 attachment;  /* the table's at that time; another one since a fork */
-  guint64 owner;       /* the thread that took it */
+  guint64 owner;       /* the thread that took it; 0: several did */
+  int     is_upgrading; /* a thread waits for it to become exclusive */
 } TbufHold;
 
 /* What stands in the way of a claim: the first of it, for messages, and all of
@@ -165,7 +166,8 @@ void             tbuf_lock_table_change_mode    (TbufLockTable    *self,
                                                  guint32           index,
                                                  TbufLockMode      mode);
 gboolean         tbuf_lock_table_has_upgrader   (TbufLockTable    *self,
-                                                 const TbufClaim  *claim);
+                                                 const TbufClaim  *claim,
+                                                 guint32           own_index);
 void             tbuf_lock_table_announce       (TbufLockTable    *self,
                                                  guint64           start,
                                                  guint64           end);
@@ -208,6 +210,10 @@ gboolean         tbuf_lock_has_poison           (TbufLockTable    *self,
 void             tbuf_lock_announce             (TbufLockTable    *self,
                                                  guint64           start,
                                                  guint64           end);
+gboolean         tbuf_lock_enter_for_caller     (TbufLockTable    *self,
+                                                 gint64            timeout_us,
+                                                 GCancellable     *cancellable,
+                                                 GError          **error);
 gboolean         tbuf_lock_enter_table          (TbufLockTable    *self,
                                                  GError          **error);
 gboolean         tbuf_lock_attach               (TbufLockTable    *self,

@@ -281,11 +281,13 @@ tbuf_lock_table_change_mode (TbufLockTable *self,
     tbuf_lock_table_grant (self, start, end);
 }
 
-/* Whether somebody waits for an upgrade in the range: two would wait for each other. */
+/* Whether somebody else waits for an upgrade in the range already: two would wait for each other. */
 gboolean
 tbuf_lock_table_has_upgrader (TbufLockTable   *self,
-                              const TbufClaim *claim)
+                              const TbufClaim *claim,
+                              guint32          own_index)
 {
+  guint64 own_ticket = own_index < TBUF_N_RECORDS ? LOAD (self->records[own_index].ticket) : G_MAXUINT64;
   guint32 high = get_high (self);
 
   for (guint32 i = find_overlap (self, 0, high, claim->start, claim->end);
@@ -295,7 +297,7 @@ tbuf_lock_table_has_upgrader (TbufLockTable   *self,
       TbufRecordCopy record;
 
       read_record (&self->records[i], &record);
-      if (is_waiting (&record) && record.partner != 0)
+      if (is_waiting (&record) && record.partner != 0 && record.ticket < own_ticket)
         return TRUE;
     }
 
@@ -363,7 +365,8 @@ compare_tickets (const void *a,
 /* Gives waiters in a range what has become free, in the order of tickets: to
  * entitled ones the range itself, to the others a poke to try their luck. A
  * poked one keeps conflicting ones behind it asleep, or all would run at once
- * for a range that one of them gets.
+ * for a range that one of them gets; but not entitled ones, and not a second
+ * time, as it may be dead or stopped.
  *
  * The wakes happen while the guard is held: if we die here, rebuild() repeats
  * them. */
@@ -411,7 +414,7 @@ tbuf_lock_table_grant (TbufLockTable *self,
       claim = get_claim (&waiter);
       verdict = tbuf_lock_table_examine (self, &claim, index, &obstacle);
 
-      for (guint j = 0; j < n_poked && !behind_poked; j++)
+      for (guint j = 0; j < n_poked && !behind_poked && !(waiter.flags & TBUF_RECORD_ENTITLED); j++)
         behind_poked = ranges_overlap (claim.start, claim.end, poked[j].start, poked[j].end) &&
                        modes_conflict (claim.mode, poked[j].mode);
 
@@ -427,7 +430,7 @@ tbuf_lock_table_grant (TbufLockTable *self,
             }
         }
       else if (change_waiter (self, record, waiter.state, TBUF_RECORD_POKED) &&
-               verdict == TBUF_VERDICT_FREE && n_poked < G_N_ELEMENTS (poked))
+               waiter.state == TBUF_RECORD_WAITING && verdict == TBUF_VERDICT_FREE && n_poked < G_N_ELEMENTS (poked))
         poked[n_poked++] = claim;
     }
 }

@@ -3,8 +3,11 @@
 
 #include "tbuf-lock-table-private.h"
 
+#include <unistd.h>
+
 #include "tbuf-error.h"
 #include "tbuf-process-private.h"
+#include "tbuf-record-private.h"
 #include "tbuf-wait-private.h"
 
 /* How long a try waits for the guard, which is held for nanoseconds unless its
@@ -13,6 +16,10 @@
 
 /* How long an unlock waits for it, before it leaves the rest to the next owner. */
 #define UNLOCK_GUARD_US 10000
+
+/* How often one who waits for it looks whether he was cancelled. */
+#define GUARD_SLICE_US 20000
+#define MAX_OWN_SLICES 100
 
 /* How long anything else waits for it. */
 #define ENTER_GUARD_US G_USEC_PER_SEC
@@ -55,6 +62,49 @@ tbuf_lock_free_without_guard (TbufLockTable *self,
   __atomic_store_n (&self->words->dirty, 1, __ATOMIC_SEQ_CST);
 }
 
+/* Takes the guard for a caller, who can cancel, or close the arena, while its
+ * owner is stopped. A negative timeout means no limit, and 0 a try. */
+gboolean
+tbuf_lock_enter_for_caller (TbufLockTable  *self,
+                            gint64          timeout_us,
+                            GCancellable   *cancellable,
+                            GError        **error)
+{
+  gint64 start = g_get_monotonic_time ();
+  gint64 limit = timeout_us < 0 ? G_MAXINT64 : MAX (timeout_us, TRY_GUARD_US);
+  guint32 sequence = 0;
+  guint n_own_slices = 0;
+
+  while (TRUE)
+    {
+      gint64 left = limit - (g_get_monotonic_time () - start);
+      TbufGuardResult result = tbuf_guard_enter (self, CLAMP (left, 0, GUARD_SLICE_US));
+
+      if (result == TBUF_GUARD_ENTERED)
+        return TRUE;
+      if (result == TBUF_GUARD_BROKEN || left <= 0)
+        return tbuf_lock_set_guard_error (self, result, timeout_us == 0, error);
+      if (g_cancellable_set_error_if_cancelled (cancellable, error))
+        return FALSE;
+
+      /* As in tbuf_guard_wait(), whose own count ends with each slice. */
+      if (__atomic_load_n (&self->words->guard, __ATOMIC_RELAXED) != self->participant.id ||
+          __atomic_load_n (&self->words->table_sequence, __ATOMIC_RELAXED) != sequence)
+        {
+          sequence = __atomic_load_n (&self->words->table_sequence, __ATOMIC_RELAXED);
+          n_own_slices = 0;
+        }
+      else if (++n_own_slices > MAX_OWN_SLICES)
+        return tbuf_lock_set_guard_error (self, TBUF_GUARD_BROKEN, FALSE, error);
+
+      if (table_is_closed (self))
+        {
+          g_set_error_literal (error, TBUF_ERROR, TBUF_ERROR_CLOSED, "The arena was closed");
+          return FALSE;
+        }
+    }
+}
+
 /* Under the guard: what was held before a fork, in the parent, is void here. */
 static inline gboolean
 hold_is_stale (TbufLockTable  *self,
@@ -74,15 +124,14 @@ tbuf_lock_acquire (TbufLockTable   *self,
 {
   guint64 owner = tbuf_thread_get_token ();
   TbufObstacle obstacle = { 0 };
-  TbufGuardResult result;
   TbufWait wait;
 
   if (G_UNLIKELY (self->participant.id == 0) && !tbuf_lock_attach (self, error))
     return FALSE;
 
-  result = tbuf_guard_enter (self, timeout_us == 0 ? TRY_GUARD_US : timeout_us);
-  if (G_UNLIKELY (result != TBUF_GUARD_ENTERED))
-    return tbuf_lock_set_guard_error (self, result, timeout_us == 0, error);
+  if (G_UNLIKELY (tbuf_guard_enter (self, 0) != TBUF_GUARD_ENTERED) &&
+      !tbuf_lock_enter_for_caller (self, timeout_us, cancellable, error))
+    return FALSE;
 
   if (G_UNLIKELY (hold_is_stale (self, hold)))
     *hold = (TbufHold) { 0 };
@@ -90,15 +139,16 @@ tbuf_lock_acquire (TbufLockTable   *self,
   if (G_LIKELY (!table_is_closed (self) && !g_cancellable_is_cancelled (cancellable)))
     {
       /* Shared locks of one object are counted, and an empty range meets nothing. */
-      if (hold->record != 0 && hold->mode == claim->mode &&
+      if (hold->record != 0 && hold->mode == claim->mode && !hold->is_upgrading &&
           (claim->mode == TBUF_LOCK_MODE_SHARED || claim->start >= claim->end))
         {
-          hold->count++;
+          tbuf_wait_count_hold (self, hold, owner);
           tbuf_guard_leave (self);
           return TRUE;
         }
 
-      if (tbuf_lock_table_examine (self, claim, NO_RECORD, &obstacle) == TBUF_VERDICT_FREE &&
+      if (!hold->is_upgrading &&
+          tbuf_lock_table_examine (self, claim, NO_RECORD, &obstacle) == TBUF_VERDICT_FREE &&
           tbuf_lock_table_has_room (self, claim, FALSE))
         {
           tbuf_wait_set_hold (self, hold, claim, tbuf_lock_table_add (self, claim, TBUF_RECORD_HELD, owner), owner);
@@ -129,16 +179,33 @@ set_detached_error (GError **error)
   return FALSE;
 }
 
+static gboolean
+set_overwritten_error (GError **error)
+{
+  g_set_error_literal (error, TBUF_ERROR, TBUF_ERROR_FORMAT,
+                       "The arena's lock table is corrupt: the record of this lock was overwritten");
+  return FALSE;
+}
+
+static gboolean
+record_is_ours (TbufLockTable *self,
+                guint32        index)
+{
+  TbufRecord *record = &self->records[index];
+
+  return __atomic_load_n (&record->id, __ATOMIC_RELAXED) == self->participant.id &&
+         __atomic_load_n (&record->state, __ATOMIC_ACQUIRE) == TBUF_RECORD_HELD;
+}
+
 /* Under the guard: the index of the record, or NO_RECORD where a peer overwrote it. */
 static guint32
 take_record (TbufLockTable *self,
              TbufHold      *hold)
 {
   guint32 index = hold->record - 1;
-  TbufRecord *record = &self->records[index];
 
   *hold = (TbufHold) { 0 };
-  return record->id == self->participant.id && record->state == TBUF_RECORD_HELD ? index : NO_RECORD;
+  return record_is_ours (self, index) ? index : NO_RECORD;
 }
 
 gboolean
@@ -165,6 +232,11 @@ tbuf_lock_release (TbufLockTable   *self,
     {
       guint32 number;
 
+      if (hold_is_stale (self, hold))
+        {
+          *hold = (TbufHold) { 0 };
+          return set_detached_error (error);
+        }
       if (hold->record != 0 && hold->count > 1)
         {
           __atomic_sub_fetch (&hold->count, 1, __ATOMIC_RELAXED);
@@ -174,6 +246,8 @@ tbuf_lock_release (TbufLockTable   *self,
       number = __atomic_exchange_n (&hold->record, 0, __ATOMIC_ACQ_REL);
       if (number == 0)
         return set_not_held_error (error);
+      if (!record_is_ours (self, number - 1))
+        return set_overwritten_error (error);
 
       /* Nobody else writes a held record of a living participant. */
       tbuf_lock_free_without_guard (self, number - 1);
@@ -202,9 +276,7 @@ tbuf_lock_release (TbufLockTable   *self,
   if (G_UNLIKELY (index == NO_RECORD))
     {
       tbuf_guard_leave (self);
-      g_set_error_literal (error, TBUF_ERROR, TBUF_ERROR_FORMAT,
-                           "The arena's lock table is corrupt: the record of this lock was overwritten");
-      return FALSE;
+      return set_overwritten_error (error);
     }
 
   /* Its owner vouches for the bytes. Dying between the two leaves the range abandoned. */
@@ -240,16 +312,15 @@ tbuf_lock_upgrade (TbufLockTable    *self,
                    GCancellable     *cancellable,
                    GError          **error)
 {
-  TbufGuardResult result;
   TbufClaim upgrade = *claim;
+  gboolean upgraded;
   TbufWait wait;
 
   if (self->participant.id == 0 && !tbuf_lock_attach (self, error))
     return FALSE;
 
-  result = tbuf_guard_enter (self, timeout_us == 0 ? TRY_GUARD_US : timeout_us);
-  if (result != TBUF_GUARD_ENTERED)
-    return tbuf_lock_set_guard_error (self, result, timeout_us == 0, error);
+  if (!tbuf_lock_enter_for_caller (self, timeout_us, cancellable, error))
+    return FALSE;
 
   if (!check_held (self, hold, error))
     {
@@ -269,9 +340,22 @@ tbuf_lock_upgrade (TbufLockTable    *self,
       return FALSE;
     }
 
+  if (hold->is_upgrading)
+    {
+      g_set_error_literal (error, TBUF_ERROR, TBUF_ERROR_DEADLOCK,
+                           "Another thread is upgrading the lock of this object already");
+      tbuf_guard_leave (self);
+      return FALSE;
+    }
+
   upgrade.partner = hold->record;
+  hold->is_upgrading = TRUE;
   tbuf_wait_init (&wait, self, hold, &upgrade, timeout_us, cancellable, tbuf_thread_get_token ());
-  return tbuf_wait_run (&wait, error);
+  upgraded = tbuf_wait_run (&wait, error);
+
+  /* Whoever released the lock meanwhile has reset this already. */
+  __atomic_store_n (&hold->is_upgrading, FALSE, __ATOMIC_RELEASE);
+  return upgraded;
 }
 
 /* An exclusive lock becomes shared, without a moment in which it is neither. */
@@ -313,9 +397,27 @@ tbuf_lock_abandon (TbufLockTable *self,
 {
   guint32 index;
 
-  if (hold->record == 0 || self->participant.id == 0 || hold_is_stale (self, hold) ||
-      tbuf_guard_enter (self, UNLOCK_GUARD_US) != TBUF_GUARD_ENTERED)
+  if (hold->record == 0 || self->participant.id == 0 || hold_is_stale (self, hold))
     return;
+
+  if (tbuf_guard_enter (self, UNLOCK_GUARD_US) != TBUF_GUARD_ENTERED)
+    {
+      TbufRecord *record = &self->records[hold->record - 1];
+
+      if (!record_is_ours (self, hold->record - 1))
+        return;
+      if (hold->mode == TBUF_LOCK_MODE_SHARED)
+        {
+          tbuf_lock_free_without_guard (self, hold->record - 1);
+          return;
+        }
+
+      __atomic_store_n (&record->owner, (guint64) getpid (), __ATOMIC_RELAXED);
+      __atomic_store_n (&record->flags, 0, __ATOMIC_RELAXED);
+      __atomic_store_n (&record->state, TBUF_RECORD_POISON, __ATOMIC_RELEASE);
+      __atomic_store_n (&self->words->dirty, 1, __ATOMIC_SEQ_CST);
+      return;
+    }
 
   index = take_record (self, hold);
   if (index != NO_RECORD)
@@ -329,7 +431,7 @@ TbufLockState
 tbuf_lock_get_state (TbufLockTable   *self,
                      const TbufClaim *claim)
 {
-  guint32 high = MIN (__atomic_load_n (&self->words->high, __ATOMIC_ACQUIRE), TBUF_N_RECORDS);
+  guint32 high = get_high (self);
   TbufLockState strongest = TBUF_LOCK_STATE_FREE;
 
   for (guint32 i = 0; i < high; i++)
@@ -352,9 +454,6 @@ tbuf_lock_get_state (TbufLockTable   *self,
       else
         found = mode == TBUF_LOCK_MODE_SHARED ? TBUF_LOCK_STATE_FREE : TBUF_LOCK_STATE_ABANDONED;
 
-      /* Who repairs an abandoned range holds it exclusively, and that is what others meet. */
-      if (state == TBUF_RECORD_HELD && found == TBUF_LOCK_STATE_EXCLUSIVE)
-        return found;
       strongest = MAX (strongest, found);
     }
 
@@ -425,9 +524,9 @@ tbuf_lock_attach (TbufLockTable  *self,
       if (participant->live_fd < 0)
         attached = tbuf_participant_join (participant, self->fd, FALSE, error);
 
+      /* Before anyone can hold something under the new id. */
+      self->attachment++;
       attached = attached && tbuf_participant_take_slot (participant, self->slots, error);
-      if (attached)
-        self->attachment++;
     }
   tbuf_process_unlock ();
 

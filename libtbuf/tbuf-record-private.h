@@ -81,7 +81,10 @@ ranges_overlap (guint64 start,
 static inline guint32
 get_high (TbufLockTable *self)
 {
-  return MIN (LOAD (self->words->high), TBUF_N_RECORDS);
+  /* One load: MIN() would evaluate it twice, and a peer could write in between. */
+  guint32 high = __atomic_load_n (&self->words->high, __ATOMIC_ACQUIRE);
+
+  return MIN (high, TBUF_N_RECORDS);
 }
 
 /* The next record from index on whose range overlaps, or TBUF_N_RECORDS. */

@@ -367,6 +367,11 @@ tbuf_region_set_watch (TbufRegion *self,
   if (self->mapping == NULL)
     return;
 
+  /* After a fork, the child is a participant of its own from here on. */
+  if (watch && !self->mapping->read_only && self->mapping->table.participant.id == 0 &&
+      !tbuf_lock_attach (&self->mapping->table, NULL))
+    return;
+
   before = g_atomic_pointer_get (&self->watch);
   if (watch == (before != NULL) && (before == NULL || tbuf_watcher_is_watching (self->mapping->watcher)))
     return;

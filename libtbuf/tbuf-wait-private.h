@@ -19,6 +19,8 @@ typedef struct
   gint64         timeout_us;   /* -1: no limit, 0: a try */
   gint64         last_probe;   /* when those in the way were last asked for; 0: never */
   gboolean       may_give_up;  /* they were, and all of them live */
+  gint64         next_walk;    /* after so long a wait, deadlocks are looked for again */
+  gboolean       suspects_deadlock;  /* found one, and those in it are to be asked whether they live */
   TbufObstacle   obstacle;
 } TbufWait;
 
@@ -46,6 +48,9 @@ gboolean     tbuf_wait_run            (TbufWait         *self,
                                        GError          **error);
 
 /* Under the guard: the claim is granted. */
+void         tbuf_wait_count_hold     (TbufLockTable    *table,
+                                       TbufHold         *hold,
+                                       guint64           owner);
 void         tbuf_wait_set_hold       (TbufLockTable    *table,
                                        TbufHold         *hold,
                                        const TbufClaim  *claim,

@@ -4,6 +4,7 @@
 #include "tbuf-wait-private.h"
 
 #include "tbuf-error.h"
+#include "tbuf-record-private.h"
 #include "tbuf-system-private.h"
 
 /* Waiting for a lock
@@ -85,6 +86,21 @@ set_obstacle_error (const TbufWait *self,
                  mode_to_string (obstacle->mode), obstacle->start, obstacle->end - 1);
 }
 
+/* One more shared lock of the same object. When it is another thread's, no thread
+ * is known to release it, and none is told of a deadlock because of it. */
+void
+tbuf_wait_count_hold (TbufLockTable *table,
+                      TbufHold      *hold,
+                      guint64        owner)
+{
+  hold->count++;
+  if (hold->owner == owner)
+    return;
+
+  hold->owner = 0;
+  __atomic_store_n (&table->records[hold->record - 1].owner, 0, __ATOMIC_RELAXED);
+}
+
 /* The record holds the claim from now on. */
 void
 tbuf_wait_set_hold (TbufLockTable   *table,
@@ -97,7 +113,7 @@ tbuf_wait_set_hold (TbufLockTable   *table,
   if (G_UNLIKELY (hold->record != 0 && hold->attachment == table->attachment))
     {
       tbuf_lock_table_release (table, index);
-      hold->count++;
+      tbuf_wait_count_hold (table, hold, owner);
       return;
     }
 
@@ -138,18 +154,24 @@ get_time_left (const TbufWait *self)
   if (self->timeout_us < 0)
     return G_MAXINT64;
 
-  return MAX (self->start_time + self->timeout_us - g_get_monotonic_time (), 0);
+  return MAX (self->timeout_us - (g_get_monotonic_time () - self->start_time), 0);
 }
 
-/* Whether waiting could ever end. */
+/* Whether waiting could never end. The walk from waiter to waiter is long where
+ * there are many: it is repeated at growing intervals. */
 static gboolean
 is_hopeless (TbufWait *self)
 {
-  if (self->claim.partner != 0 && self->index == NO_RECORD &&
-      tbuf_lock_table_has_upgrader (self->table, &self->claim))
-    return TRUE;
+  gint64 waited = g_get_monotonic_time () - self->start_time;
 
-  return self->owner != 0 && tbuf_lock_table_would_deadlock (self->table, &self->claim, self->index, self->owner);
+  if (!self->suspects_deadlock && waited < self->next_walk)
+    return FALSE;
+
+  self->next_walk = self->next_walk == 0 ? PATIENCE_US : MAX (2 * waited, BACKSTOP_US);
+  self->suspects_deadlock =
+    (self->claim.partner != 0 && tbuf_lock_table_has_upgrader (self->table, &self->claim, self->index)) ||
+    (self->owner != 0 && tbuf_lock_table_would_deadlock (self->table, &self->claim, self->index, self->owner));
+  return self->suspects_deadlock;
 }
 
 /* An upgrade in place needs no other record. */
@@ -158,6 +180,14 @@ has_record (const TbufWait *self)
 {
   return self->index != NO_RECORD || self->claim.partner != 0 ||
          tbuf_lock_table_has_room (self->table, &self->claim, FALSE);
+}
+
+/* Behind an upgrade of the same object there is nothing to wait for in the table:
+ * what would be granted is the very lock that is to become exclusive. */
+static gboolean
+is_behind_upgrade (const TbufWait *self)
+{
+  return self->claim.partner == 0 && self->hold->record != 0 && __atomic_load_n (&self->hold->is_upgrading, __ATOMIC_ACQUIRE);
 }
 
 static void
@@ -175,7 +205,7 @@ go_to_sleep (TbufWait *self)
     }
   else if (self->timeout_us == 0)
     return;
-  else if (tbuf_lock_table_has_room (table, &self->claim, TRUE))
+  else if (!is_behind_upgrade (self) && tbuf_lock_table_has_room (table, &self->claim, TRUE))
     self->index = tbuf_lock_table_add (table, &self->claim, TBUF_RECORD_WAITING, self->owner);
   else
     self->room = __atomic_fetch_or (&table->words->room, 1, __ATOMIC_SEQ_CST) | 1;
@@ -191,6 +221,17 @@ tbuf_wait_look (TbufWait  *self,
   TbufVerdict verdict;
 
   self->obstacle = (TbufObstacle) { 0 };
+
+  /* Another thread may have released what was to be upgraded. */
+  if (self->claim.partner != 0 && self->hold->record != self->claim.partner)
+    {
+      if (self->index != NO_RECORD)
+        tbuf_lock_table_release (table, self->index);
+      self->index = NO_RECORD;
+      g_set_error_literal (error, TBUF_ERROR, TBUF_ERROR_NOT_HELD,
+                           "The shared lock was released while it waited to become exclusive");
+      return TBUF_WAIT_FAILED;
+    }
 
   if (self->index != NO_RECORD)
     {
@@ -217,12 +258,12 @@ tbuf_wait_look (TbufWait  *self,
     ;
   else if ((verdict = tbuf_lock_table_examine (table, &self->claim, self->index, &self->obstacle)) == TBUF_VERDICT_ABANDONED)
     set_obstacle_error (self, TBUF_ERROR_OWNER_DIED, "an owner died, and only recover() takes them", error);
-  else if (verdict == TBUF_VERDICT_FREE && has_record (self))
+  else if (verdict == TBUF_VERDICT_FREE && has_record (self) && !is_behind_upgrade (self))
     {
       complete (self);
       return TBUF_WAIT_DONE;
     }
-  else if (self->timeout_us != 0 && verdict == TBUF_VERDICT_WAIT && is_hopeless (self))
+  else if (self->timeout_us != 0 && verdict == TBUF_VERDICT_WAIT && is_hopeless (self) && self->may_give_up)
     set_obstacle_error (self, TBUF_ERROR_DEADLOCK, "waiting would never end", error);
   else if (self->may_give_up && get_time_left (self) == 0)
     set_obstacle_error (self, self->timeout_us == 0 ? TBUF_ERROR_BUSY : TBUF_ERROR_TIMED_OUT,
@@ -317,7 +358,7 @@ tbuf_wait_get_sleep_time (const TbufWait *self)
 {
   gint64 waited = g_get_monotonic_time () - self->start_time;
 
-  if (!self->may_give_up)
+  if (!self->may_give_up || self->suspects_deadlock)
     return 0;
 
   return MIN (waited < PATIENCE_US ? PATIENCE_US - waited : BACKSTOP_US, get_time_left (self));
@@ -372,7 +413,7 @@ tbuf_wait_run (TbufWait  *self,
 
   while ((step = tbuf_wait_look (self, error)) == TBUF_WAIT_SLEEP)
     {
-      TbufGuardResult result;
+      gint64 left;
 
       tbuf_guard_leave (table);
 
@@ -383,10 +424,10 @@ tbuf_wait_run (TbufWait  *self,
       tbuf_wait_probe (self);
       sleep_until_poked (self);
 
-      result = tbuf_guard_enter (table, self->timeout_us < 0 ? -1 : MAX (get_time_left (self), LAST_LOOK_GUARD_US));
-      if (result != TBUF_GUARD_ENTERED)
+      left = get_time_left (self);
+      if (!tbuf_lock_enter_for_caller (table, self->timeout_us <= 0 ? self->timeout_us : MAX (left, LAST_LOOK_GUARD_US),
+                                       self->cancellable, error))
         {
-          tbuf_lock_set_guard_error (table, result, self->timeout_us == 0, error);
           tbuf_wait_withdraw (self);
           g_cancellable_disconnect (self->cancellable, cancelled_id);
           return FALSE;

@@ -3,10 +3,12 @@
 
 #include "tbuf-watcher-private.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "tbuf-record-private.h"
 #include "tbuf-region-private.h"
 #include "tbuf-system-private.h"
 #include "tbuf-watch-private.h"
@@ -111,6 +113,18 @@ tbuf_watcher_after_fork (TbufWatcher *self)
   self->requests->len = 0;
   self->finished->len = 0;
   g_mutex_init (&self->mutex);
+
+  /* The descriptor keeps its number, but what the parent is told is not for us. */
+  if (self->event_fd >= 0)
+    {
+      int own = eventfd (1, EFD_CLOEXEC | EFD_NONBLOCK);
+
+      if (own >= 0)
+        {
+          dup3 (own, self->event_fd, O_CLOEXEC);
+          close (own);
+        }
+    }
 }
 
 /* Makes the thread look again, at everything. */
@@ -137,9 +151,10 @@ copy_table (TbufLockTable *table,
             TbufLook      *look)
 {
   TbufWords *words = table->words;
+  guint32 high = get_high (table);
   guint n = 0;
 
-  for (guint32 i = 0; i < MIN (__atomic_load_n (&words->high, __ATOMIC_ACQUIRE), TBUF_N_RECORDS); i++)
+  for (guint32 i = 0; i < high; i++)
     {
       TbufRecord *record = &table->records[i];
       guint32 state = __atomic_load_n (&record->state, __ATOMIC_ACQUIRE);
