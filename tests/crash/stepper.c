@@ -60,6 +60,7 @@ typedef struct
   void      (*at_mark) (Stepper *self);   /* in the survivor, when the victim has entered */
   void      (*operate) (Stepper *self);   /* in the victim, step by step */
   void      (*check)   (Stepper *self);   /* in the survivor, afterwards */
+  void      (*stopped) (Stepper *self);   /* in the survivor, before, while the victim is stopped and alive */
   gboolean    is_long;                    /* tens of thousands of instructions */
 } Operation;
 
@@ -69,6 +70,7 @@ struct _Stepper
   TbufArena       *arena;         /* the survivor's */
   Table            table;
   TbufRegion      *blocker;       /* the survivor's lock, while it has one */
+  TbufRegion      *bystander;     /* another one, in nobody's way */
   Peer             waiter;        /* another survivor, which waits where it is told to */
   guint8          *stale;         /* a file as a dead participant left it */
   gsize            stale_size;
@@ -123,6 +125,7 @@ left_a_death (Stepper *self)
 
       if (record->state == TBUF_RECORD_POISON ||
           (record->state == TBUF_RECORD_HELD && record->mode == TBUF_LOCK_MODE_EXCLUSIVE &&
+           !(record->flags & TBUF_RECORD_NO_DATA) &&
            pid != (guint32) getpid () && pid != (guint32) self->waiter.pid))
         return TRUE;
     }
@@ -211,6 +214,20 @@ check_lock (Stepper *self)
 
   check_verdict (self, death);
   check_leaks (self);
+}
+
+/* The phase is one or the other, and it can be entered anew. */
+static void
+check_phase (Stepper *self)
+{
+  const char *phase = tbuf_arena_get_phase (self->arena);
+  g_autoptr (GError) error = NULL;
+
+  if (g_strcmp0 (phase, "first") != 0 && g_strcmp0 (phase, "second") != 0)
+    violation (self, "the phase is %s", phase);
+  check_lock (self);
+  if (!tbuf_arena_set_phase (self->arena, "first", LIMIT_US, NULL, &error))
+    violation (self, "set_phase() says: %s", error->message);
 }
 
 /* --- operations on locks --- */
@@ -307,6 +324,12 @@ static void
 operate_drop (Stepper *self)
 {
   g_clear_object (&self->own_range);
+}
+
+static void
+operate_set_phase (Stepper *self)
+{
+  tbuf_arena_set_phase (self->own_arena, "second", -1, NULL, NULL);
 }
 
 static void
@@ -615,6 +638,54 @@ check_whole_or_none (Stepper *self)
   self->longest_us = MAX (self->longest_us, g_get_monotonic_time () - start);
 }
 
+/* --- next to one who is stopped --- */
+
+/* A call that may not wait for long returns before long. */
+#define SHORT_LIMIT_US (2 * G_USEC_PER_SEC)
+
+static void
+prepare_bystander (Stepper *self)
+{
+  self->bystander = new_range (self->arena, 0, 100);
+  hold (self, self->bystander, TBUF_LOCK_MODE_EXCLUSIVE);
+}
+
+static void
+check_quick (Stepper    *self,
+             const char *what,
+             gint64      start)
+{
+  gint64 took = g_get_monotonic_time () - start;
+
+  if (took > SHORT_LIMIT_US)
+    violation (self, "%s took %" G_GINT64_FORMAT " us", what, took);
+}
+
+/* The victim may have the guard, for ever as far as one can see. */
+static void
+unlock_and_try (Stepper *self)
+{
+  g_autoptr (TbufRegion) other = new_range (self->arena, 200, 100);
+  const gint64 timeouts[] = { 0, 3000 };
+  gint64 start = g_get_monotonic_time ();
+
+  unlock (self, self->bystander);
+  g_clear_object (&self->bystander);
+  check_quick (self, "unlock()", start);
+
+  for (guint i = 0; i < G_N_ELEMENTS (timeouts); i++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      start = g_get_monotonic_time ();
+      if (tbuf_region_lock (other, TBUF_LOCK_MODE_EXCLUSIVE, timeouts[i], NULL, &error))
+        unlock (self, other);
+      else if (!g_error_matches (error, TBUF_ERROR, i == 0 ? TBUF_ERROR_BUSY : TBUF_ERROR_TIMED_OUT))
+        violation (self, "lock() next to a stopped process says: %s", error->message);
+      check_quick (self, "lock()", start);
+    }
+}
+
 static const Operation operations[] = {
   { "lock", HELP_NONE, NULL, enter, NULL, operate_lock, check_lock },
   { "lock-shared", HELP_NONE, NULL, enter, NULL, operate_share, check_lock },
@@ -632,17 +703,20 @@ static const Operation operations[] = {
   { "downgrade", HELP_NONE, NULL, enter_and_hold, NULL, operate_downgrade, check_lock },
   { "unlock-wakes", HELP_NONE, NULL, enter_and_hold, start_waiter, operate_unlock, check_waiter },
   { "reap", HELP_NONE, NULL, enter, prepare_dead_owner, operate_lock, check_lock },
-  { "steal-guard", HELP_NONE, NULL, enter, prepare_dead_guard, operate_lock, check_lock, TRUE },
+  { "steal-guard", HELP_NONE, NULL, enter, prepare_dead_guard, operate_lock, check_lock, NULL, TRUE },
   { "recover", HELP_NONE, prepare_abandoned, enter, NULL, operate_recover, check_lock },
   { "unlock-recovered", HELP_NONE, prepare_abandoned, enter_and_recover, NULL, operate_unlock, check_lock },
-  { "attach", HELP_NONE, NULL, NULL, NULL, operate_attach, check_lock, TRUE },
+  { "stopped-lock", HELP_NONE, prepare_bystander, enter, NULL, operate_lock, check_lock, unlock_and_try },
+  { "stopped-unlock", HELP_NONE, prepare_bystander, enter_and_hold, NULL, operate_unlock, check_lock, unlock_and_try },
+  { "set-phase", HELP_NONE, NULL, enter, NULL, operate_set_phase, check_phase },
+  { "attach", HELP_NONE, NULL, NULL, NULL, operate_attach, check_lock, NULL, TRUE },
   { "leave", HELP_NONE, NULL, enter, NULL, operate_leave, check_lock },
   { "leave-held", HELP_NONE, NULL, enter_and_hold, NULL, operate_leave, check_lock },
-  { "name-create", HELP_NONE, prepare_no_name, NULL, NULL, operate_create, check_whole_or_none, TRUE },
-  { "name-replace", HELP_NONE, prepare_stale, NULL, NULL, operate_replace, check_whole_or_none, TRUE },
-  { "name-open", HELP_NONE, prepare_name, NULL, NULL, operate_open, check_name_stays, TRUE },
-  { "name-open-read-only", HELP_NONE, prepare_name, NULL, NULL, operate_open_read_only, check_name_stays, TRUE },
-  { "name-open-stale", HELP_NONE, prepare_stale, NULL, NULL, operate_open, check_whole_or_none, TRUE },
+  { "name-create", HELP_NONE, prepare_no_name, NULL, NULL, operate_create, check_whole_or_none, NULL, TRUE },
+  { "name-replace", HELP_NONE, prepare_stale, NULL, NULL, operate_replace, check_whole_or_none, NULL, TRUE },
+  { "name-open", HELP_NONE, prepare_name, NULL, NULL, operate_open, check_name_stays, NULL, TRUE },
+  { "name-open-read-only", HELP_NONE, prepare_name, NULL, NULL, operate_open_read_only, check_name_stays, NULL, TRUE },
+  { "name-open-stale", HELP_NONE, prepare_stale, NULL, NULL, operate_open, check_whole_or_none, NULL, TRUE },
   { "name-leave", HELP_NONE, prepare_name, enter_by_name, NULL, operate_leave, check_name_stays },
   { "name-leave-last", HELP_NONE, prepare_no_name, enter_created, NULL, operate_leave, check_whole_or_none },
 };
@@ -727,6 +801,23 @@ victim_main (Stepper *self)
   _exit (0);
 }
 
+/* One array in each of two phases. */
+static TbufLayout *
+new_layout (void)
+{
+  g_autoptr (GError) error = NULL;
+  TbufLayout *layout = tbuf_layout_new ();
+  const gsize shape = N_BYTES;
+
+  g_assert_true (tbuf_layout_add_phase (layout, "first", NULL));
+  g_assert_true (tbuf_layout_add_phase (layout, "second", NULL));
+  tbuf_layout_add_array (layout, "a", TBUF_DTYPE_UINT8, &shape, 1, "first", "first", &error);
+  g_assert_no_error (error);
+  tbuf_layout_add_array (layout, "b", TBUF_DTYPE_UINT8, &shape, 1, "second", "second", &error);
+  g_assert_no_error (error);
+  return layout;
+}
+
 static void
 begin (Stepper         *self,
        const Operation *operation)
@@ -739,7 +830,9 @@ begin (Stepper         *self,
     {
       g_autoptr (GError) error = NULL;
 
-      self->arena = tbuf_arena_new (N_BYTES, &error);
+      g_autoptr (TbufLayout) layout = new_layout ();
+
+      self->arena = tbuf_arena_new_for_layout (layout, NULL, TBUF_ARENA_NONE, &error);
       g_assert_no_error (error);
       look_at_table (self);
     }
@@ -767,6 +860,9 @@ static void
 finish (Stepper *self)
 {
   int status;
+
+  if (self->operation->stopped != NULL)
+    self->operation->stopped (self);
 
   kill (self->victim, SIGKILL);
   do
@@ -1082,7 +1178,8 @@ test_operation (gconstpointer data)
 }
 
 static int
-run_long (gint64 seconds)
+run_long (gint64      seconds,
+          const char *only)
 {
   const char *why_not = find_out_why_not ();
   guint n_all = 0, n_kills = 0, n_deaths = 0, n_violations = 0;
@@ -1100,6 +1197,9 @@ run_long (gint64 seconds)
       gint64 left = seconds * G_USEC_PER_SEC - (g_get_monotonic_time () - start);
       guint n_boundaries, n_tried;
       Stepper self;
+
+      if (only != NULL && strcmp (only, operations[i].name) != 0)
+        continue;
 
       stepper_init (&self);
       n_tried = step_through (&self, &operations[i], seconds <= 0 ? -1 : MAX (left, 0) / (gint64) (G_N_ELEMENTS (operations) - i),
@@ -1124,8 +1224,10 @@ main (int    argc,
 {
   gint64 seconds = -1;
   int seed_argument = 0;
+  g_autofree char *only = NULL;
   const GOptionEntry entries[] = {
     { "seconds", 0, 0, G_OPTION_ARG_INT64, &seconds, "Run for so long, and print figures (0: every boundary)", "N" },
+    { "operation", 0, 0, G_OPTION_ARG_STRING, &only, "Only this one", "NAME" },
     { "random", 0, 0, G_OPTION_ARG_INT, &seed_argument, "The seed", "N" },
     { 0 }
   };
@@ -1154,7 +1256,7 @@ main (int    argc,
   sched_setaffinity (0, sizeof cpus, &cpus);
 
   if (seconds >= 0)
-    return run_long (seconds);
+    return run_long (seconds, only);
 
   g_test_init (&argc, &argv, NULL);
   for (guint i = 0; i < G_N_ELEMENTS (operations); i++)
