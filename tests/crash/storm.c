@@ -56,6 +56,7 @@ typedef struct
   guint64 n_cancelled;
   guint64 n_deadlocks;
   guint64 n_upgrades;
+  guint64 n_snapshots;
   guint64 n_forks;
   guint64 n_exits;
   guint64 n_names;
@@ -72,6 +73,7 @@ typedef struct
   guint64       mark;
   GRand        *random;
   TbufRegion   *ranges[N_RANGES];
+  GMainContext *context;
   GMutex        mutex;
   GCancellable *cancellable;
 } Thread;
@@ -332,6 +334,74 @@ read_once (Thread     *self,
     }
 }
 
+/* Without a lock: what is copied is of one moment all the same. */
+static void
+look_once (Thread *self)
+{
+  TbufRegion *region = choose_range (self);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GBytes) bytes = tbuf_view_snapshot (TBUF_VIEW (region), &error);
+  const Cell *cells;
+  gsize size;
+
+  if (bytes == NULL)
+    {
+      if (!g_error_matches (error, TBUF_ERROR, TBUF_ERROR_OWNER_DIED) && !g_error_matches (error, TBUF_ERROR, TBUF_ERROR_BUSY))
+        violation ("snapshot() says: %s", error->message);
+      return;
+    }
+
+  cells = g_bytes_get_data (bytes, &size);
+  for (gsize i = 0; i < size / sizeof (Cell); i++)
+    if (cells[i].writer != 0 || cells[i].before != cells[i].after)
+      violation ("a snapshot has a half-written cell, %" G_GSIZE_FORMAT, i);
+  count (&common->n_snapshots);
+}
+
+typedef struct
+{
+  gboolean is_done;
+  gboolean is_locked;
+  GError  *error;
+} Answer;
+
+static void
+on_answer (GObject      *object,
+           GAsyncResult *result,
+           gpointer      data)
+{
+  Answer *answer = data;
+
+  answer->is_locked = tbuf_region_lock_finish (TBUF_REGION (object), result, &answer->error);
+  answer->is_done = TRUE;
+}
+
+static void
+lock_by_request (Thread *self)
+{
+  TbufRegion *region = choose_range (self);
+  TbufLockMode mode = g_rand_boolean (self->random) ? TBUF_LOCK_MODE_EXCLUSIVE : TBUF_LOCK_MODE_SHARED;
+  gint64 timeout_us = choose_timeout (self->random);
+  Answer answer = { FALSE };
+
+  tbuf_region_lock_async (region, mode, timeout_us, self->cancellable, on_answer, &answer);
+  while (!answer.is_done)
+    g_main_context_iteration (self->context, TRUE);
+
+  if (answer.is_locked)
+    {
+      count (&common->n_locks);
+      if (mode == TBUF_LOCK_MODE_EXCLUSIVE)
+        write_once (self, region);
+      else
+        read_once (self, region);
+      unlock (region);
+    }
+  else if (!g_error_matches (answer.error, TBUF_ERROR, TBUF_ERROR_OWNER_DIED))
+    check_refusal (answer.error, timeout_us);
+  g_clear_error (&answer.error);
+}
+
 static void
 lock_once (Thread *self,
            guint   depth)
@@ -396,6 +466,7 @@ thread_init (Thread *self,
   *self = (Thread) { .worker = worker, .index = index };
   self->random = g_rand_new_with_seed ((guint32) getpid () * MAX_THREADS + index);
   self->mark = (guint64) getpid () << 8 | (index + 1);
+  self->context = g_main_context_new ();
   g_mutex_init (&self->mutex);
   renew_cancellable (self);
 
@@ -418,6 +489,7 @@ run_thread (gpointer data)
   Thread *self = data;
   Worker *worker = self->worker;
 
+  g_main_context_push_thread_default (self->context);
   while (!is_stopping ())
     {
       gint32 dice = g_rand_int_range (self->random, 0, 1000);
@@ -435,6 +507,10 @@ run_thread (gpointer data)
           count (&common->n_exits);
           exit (0);
         }
+      else if (dice < 50)
+        look_once (self);
+      else if (dice < 90)
+        lock_by_request (self);
       else
         lock_once (self, 0);
 
@@ -961,6 +1037,7 @@ run_long (gint64 n_seconds)
     { "exits", common->n_exits },
     { "locks", common->n_locks },
     { "upgrades", common->n_upgrades },
+    { "snapshots", common->n_snapshots },
     { "cancelled", common->n_cancelled },
     { "deadlocks", common->n_deadlocks },
     { "recoveries", common->n_recoveries },
