@@ -67,7 +67,7 @@ class TestCase(unittest.TestCase):
 
     def start(self, program, *args, **kwargs):
         """Another Python process, with Tbuf imported, whose pipes are text lines."""
-        child = subprocess.Popen([sys.executable, "-c", CHILD_PRELUDE + textwrap.dedent(program), *args],
+        child = subprocess.Popen([sys.executable, "-u", "-c", CHILD_PRELUDE + textwrap.dedent(program), *args],
                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, **kwargs)
 
         def stop():
