@@ -686,6 +686,23 @@ unlock_and_try (Stepper *self)
     }
 }
 
+static void
+drop_bystander (Stepper *self)
+{
+  gint64 start = g_get_monotonic_time ();
+
+  g_clear_object (&self->bystander);
+  check_quick (self, "dropping a lock", start);
+}
+
+/* The bystander's death is one, whatever the victim did. */
+static void
+check_dropped (Stepper *self)
+{
+  check_verdict (self, TRUE);
+  check_leaks (self);
+}
+
 static const Operation operations[] = {
   { "lock", HELP_NONE, NULL, enter, NULL, operate_lock, check_lock },
   { "lock-shared", HELP_NONE, NULL, enter, NULL, operate_share, check_lock },
@@ -708,6 +725,7 @@ static const Operation operations[] = {
   { "unlock-recovered", HELP_NONE, prepare_abandoned, enter_and_recover, NULL, operate_unlock, check_lock },
   { "stopped-lock", HELP_NONE, prepare_bystander, enter, NULL, operate_lock, check_lock, unlock_and_try },
   { "stopped-unlock", HELP_NONE, prepare_bystander, enter_and_hold, NULL, operate_unlock, check_lock, unlock_and_try },
+  { "stopped-drop", HELP_NONE, prepare_bystander, enter, NULL, operate_lock, check_dropped, drop_bystander },
   { "set-phase", HELP_NONE, NULL, enter, NULL, operate_set_phase, check_phase },
   { "attach", HELP_NONE, NULL, NULL, NULL, operate_attach, check_lock, NULL, TRUE },
   { "leave", HELP_NONE, NULL, enter, NULL, operate_leave, check_lock },
