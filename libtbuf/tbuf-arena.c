@@ -227,7 +227,11 @@ tbuf_arena_get_n_participants (TbufArena *self)
 {
   g_return_val_if_fail (TBUF_IS_ARENA (self), 0);
 
-  return get_mapping (self) != NULL ? tbuf_participant_count (&get_mapping (self)->table.participant) : 0;
+  if (get_mapping (self) == NULL)
+    return 0;
+
+  tbuf_lock_take_part (&get_mapping (self)->table);
+  return tbuf_participant_count (&get_mapping (self)->table.participant);
 }
 
 static gboolean

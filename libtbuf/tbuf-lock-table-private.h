@@ -216,6 +216,7 @@ gboolean         tbuf_lock_enter_for_caller     (TbufLockTable    *self,
                                                  GError          **error);
 gboolean         tbuf_lock_enter_table          (TbufLockTable    *self,
                                                  GError          **error);
+void             tbuf_lock_take_part            (TbufLockTable    *self);
 gboolean         tbuf_lock_attach               (TbufLockTable    *self,
                                                  GError          **error);
 

@@ -425,14 +425,37 @@ tbuf_lock_abandon (TbufLockTable *self,
   tbuf_guard_leave (self);
 }
 
+/* In the child of a fork there is no description to ask the kernel with until it
+ * opens one of its own. Who only asks does that, too: without one, the dead could
+ * not be told from the living, and the child would not count as present. */
+void
+tbuf_lock_take_part (TbufLockTable *self)
+{
+  if (G_LIKELY (self->participant.live_fd >= 0))
+    return;
+
+  if (!self->participant.read_only)
+    {
+      tbuf_lock_attach (self, NULL);
+      return;
+    }
+
+  tbuf_process_lock ();
+  if (self->participant.live_fd < 0)
+    tbuf_participant_join (&self->participant, self->fd, TRUE, NULL);
+  tbuf_process_unlock ();
+}
+
 /* The strongest lock of anyone on the range. Needs no guard, as each record is
  * decided by its one state word; a dead owner's is told by asking for him. */
 TbufLockState
 tbuf_lock_get_state (TbufLockTable   *self,
                      const TbufClaim *claim)
 {
-  guint32 high = get_high (self);
   TbufLockState strongest = TBUF_LOCK_STATE_FREE;
+  guint32 high = get_high (self);
+
+  tbuf_lock_take_part (self);
 
   for (guint32 i = 0; i < high; i++)
     {

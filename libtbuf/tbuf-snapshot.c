@@ -101,6 +101,7 @@ copy_consistently (TbufMapping      *mapping,
   TbufLockTable *table = &mapping->table;
   TbufRecordCopy writer = { 0 };
 
+  tbuf_lock_take_part (table);
   for (guint i = 0; i < MAX_TRIES; i++)
     {
       Sequences before, after;

@@ -443,6 +443,7 @@ tbuf_watcher_add (TbufWatcher  *self,
 {
   TbufWatch *watch = tbuf_watch_new (region, region->offset, region->offset + region->n_bytes, context);
 
+  tbuf_lock_take_part (&self->mapping->table);
   g_mutex_lock (&self->mutex);
 
   /* If the table can't be looked at now, what the watcher saw last will do. */

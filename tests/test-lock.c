@@ -692,6 +692,44 @@ use_inherited (Peer     *parent,
 }
 
 static void
+ask_inherited (Peer     *parent,
+               gpointer  data)
+{
+  TbufRegion *region = data;
+  TbufArena *arena = tbuf_region_get_arena (region);
+
+  g_assert_cmpuint (tbuf_arena_get_n_participants (arena), ==, 3);
+  g_assert_cmpint (tbuf_region_get_lock_state (region), ==, TBUF_LOCK_STATE_EXCLUSIVE);
+  peer_tell (parent);
+  peer_wait (parent);
+  g_assert_cmpint (tbuf_region_get_lock_state (region), ==, TBUF_LOCK_STATE_ABANDONED);
+}
+
+/* In the child of a fork, an arena knows at once who lives. */
+static void
+test_fork_can_ask (void)
+{
+  const TbufArenaFlags flags[] = { TBUF_ARENA_NONE, TBUF_ARENA_READ_ONLY };
+
+  for (guint i = 0; i < G_N_ELEMENTS (flags); i++)
+    {
+      g_autoptr (TbufArena) arena = new_arena ();
+      g_autoptr (TbufArena) other = tbuf_arena_open_fd (tbuf_arena_get_fd (arena), flags[i], NULL);
+      g_autoptr (TbufRegion) region = new_range (other, 100, 100);
+      Peer holder, peer;
+
+      g_clear_object (&arena);
+      holder = peer_start (hold_until_killed, other);
+      g_assert_true (peer_wait (&holder));
+      peer = peer_start (ask_inherited, region);
+      g_assert_true (peer_wait (&peer));
+      peer_kill (&holder);
+      peer_tell (&peer);
+      peer_join (&peer);
+    }
+}
+
+static void
 test_fork_detaches (void)
 {
   g_autoptr (TbufArena) arena = new_arena ();
@@ -820,6 +858,7 @@ main (int    argc,
   g_test_add_func ("/tbuf/lock/recovers-after-owner-death", test_recovers_after_owner_death);
   g_test_add_func ("/tbuf/lock/dead-owner-makes-room", test_dead_owner_makes_room);
   g_test_add_func ("/tbuf/lock/dead-recoverer-leaves-it-abandoned", test_dead_recoverer_leaves_it_abandoned);
+  g_test_add_func ("/tbuf/lock/fork-can-ask", test_fork_can_ask);
   g_test_add_func ("/tbuf/lock/fork-detaches", test_fork_detaches);
   g_test_add_func ("/tbuf/lock/excludes-threads-and-processes", test_excludes_threads_and_processes);
 
