@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "table.h"
+#include "stepper.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -9,8 +9,6 @@
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <sys/user.h>
-
-#include "../peer.h"
 
 /* The stepper
  * ===========
@@ -27,717 +25,6 @@
  * What has to be follows from the table as the victim left it: only a record
  * that is held for writing, or abandoned, makes the range one whose owner died.
  */
-
-#define N_BYTES 4096
-#define OFFSET  1000
-#define LENGTH  1000
-
-/* What a survivor may need at the most, on a machine that is busy. */
-#define LIMIT_US (5 * G_USEC_PER_SEC)
-
-typedef struct
-{
-  guint n_calls;
-  guint n_steps;
-} Boundary;
-
-typedef enum
-{
-  HELP_NONE,
-  HELP_UNLOCK_AT_ONCE,    /* the survivor's lock goes when the victim is found waiting */
-  HELP_UNLOCK_ENTITLED,   /* when it is entitled */
-  HELP_CANCEL,            /* another thread of the victim cancels it then */
-} Help;
-
-typedef struct _Stepper Stepper;
-
-typedef struct
-{
-  const char *name;
-  Help        help;
-  void      (*prepare) (Stepper *self);   /* in the survivor, before there is a victim */
-  void      (*enter)   (Stepper *self);   /* in the victim, before the first step */
-  void      (*at_mark) (Stepper *self);   /* in the survivor, when the victim has entered */
-  void      (*operate) (Stepper *self);   /* in the victim, step by step */
-  void      (*check)   (Stepper *self);   /* in the survivor, afterwards */
-  void      (*stopped) (Stepper *self);   /* in the survivor, before, while the victim is stopped and alive */
-  gboolean    is_long;                    /* tens of thousands of instructions */
-} Operation;
-
-struct _Stepper
-{
-  const Operation *operation;
-  TbufArena       *arena;         /* the survivor's */
-  Table            table;
-  TbufRegion      *blocker;       /* the survivor's lock, while it has one */
-  TbufRegion      *bystander;     /* another one, in nobody's way */
-  Peer             waiter;        /* another survivor, which waits where it is told to */
-  guint8          *stale;         /* a file as a dead participant left it */
-  gsize            stale_size;
-  char            *name;
-  char            *path;
-  struct stat      named;         /* the file that has the name */
-
-  pid_t            victim;
-  gboolean         helped;
-  int              cancel_pipe[2];
-  Boundary         boundary;
-
-  /* The victim's. */
-  TbufArena       *own_arena;
-  TbufRegion      *own_range;
-  GCancellable    *cancellable;
-
-  /* Results. */
-  guint            n_kills;
-  guint            n_deaths;      /* of an owner, as the others see it */
-  guint            n_violations;
-  gint64           longest_us;
-};
-
-G_GNUC_PRINTF (2, 3)
-static void
-violation (Stepper    *self,
-           const char *format,
-           ...)
-{
-  g_autofree char *message = NULL;
-  va_list arguments;
-
-  va_start (arguments, format);
-  message = g_strdup_vprintf (format, arguments);
-  va_end (arguments);
-
-  self->n_violations++;
-  g_printerr ("# %s, killed %u instructions after system call %u: %s\n",
-              self->operation->name, self->boundary.n_steps, self->boundary.n_calls, message);
-}
-
-/* --- what a survivor sees --- */
-
-static gboolean
-left_a_death (Stepper *self)
-{
-  for (guint i = 0; i < TBUF_N_RECORDS; i++)
-    {
-      const TbufRecord *record = &self->table.records[i];
-      guint32 pid = self->table.slots[TBUF_ID_TO_SLOT (record->id)].pid;
-
-      if (record->state == TBUF_RECORD_POISON ||
-          (record->state == TBUF_RECORD_HELD && record->mode == TBUF_LOCK_MODE_EXCLUSIVE &&
-           !(record->flags & TBUF_RECORD_NO_DATA) &&
-           pid != (guint32) getpid () && pid != (guint32) self->waiter.pid))
-        return TRUE;
-    }
-
-  return FALSE;
-}
-
-static void
-unlock (Stepper    *self,
-        TbufRegion *region)
-{
-  g_autoptr (GError) error = NULL;
-
-  if (!tbuf_region_unlock (region, &error))
-    violation (self, "unlock() failed: %s", error->message);
-}
-
-/* A lock on everything is there for the survivor, after recovery if an owner
- * died, and before long. */
-static void
-check_verdict (Stepper  *self,
-               gboolean  death)
-{
-  TbufRegion *region = TBUF_REGION (self->arena);
-  gint64 start = g_get_monotonic_time ();
-  g_autoptr (GError) error = NULL;
-  gboolean was_abandoned = FALSE;
-  gboolean locked = tbuf_region_lock (region, TBUF_LOCK_MODE_EXCLUSIVE, LIMIT_US, NULL, &error);
-
-  self->n_deaths += death;
-  if (locked)
-    unlock (self, region);
-  if (locked == death)
-    violation (self, "an owner %s, and lock() says: %s", death ? "died" : "did not die", locked ? "locked" : error->message);
-  else if (death && !g_error_matches (error, TBUF_ERROR, TBUF_ERROR_OWNER_DIED))
-    violation (self, "an owner died, and lock() says: %s", error->message);
-
-  g_clear_error (&error);
-  if (!tbuf_region_recover (region, LIMIT_US, &was_abandoned, NULL, &error))
-    violation (self, "recover() failed: %s", error->message);
-  else
-    {
-      if (was_abandoned != death)
-        violation (self, "recover() found it %s", was_abandoned ? "abandoned" : "not abandoned");
-      unlock (self, region);
-    }
-
-  self->longest_us = MAX (self->longest_us, g_get_monotonic_time () - start);
-}
-
-/* Whoever takes the victim's slot next clears what is left in it. */
-static void
-check_leaks (Stepper *self)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (TbufArena) next = tbuf_arena_open_fd (tbuf_arena_get_fd (self->arena), TBUF_ARENA_NONE, &error);
-  const char *leak;
-
-  if (next == NULL)
-    violation (self, "the next participant could not attach: %s", error->message);
-  else if (tbuf_arena_get_n_participants (next) != 2)
-    violation (self, "there are 2 participants, and %u are counted", tbuf_arena_get_n_participants (next));
-
-  leak = table_find_leak (&self->table);
-  if (leak != NULL)
-    violation (self, "the table is not empty afterwards: %s", leak);
-}
-
-static void
-check_lock (Stepper *self)
-{
-  gboolean death = left_a_death (self);
-
-  if (self->blocker != NULL)
-    {
-      g_autoptr (TbufRegion) other = new_range (self->arena, OFFSET, LENGTH);
-
-      if (tbuf_region_lock (other, TBUF_LOCK_MODE_EXCLUSIVE, 0, NULL, NULL))
-        {
-          violation (self, "there are two holders");
-          unlock (self, other);
-        }
-      unlock (self, self->blocker);
-      g_clear_object (&self->blocker);
-    }
-
-  check_verdict (self, death);
-  check_leaks (self);
-}
-
-/* The phase is one or the other, and it can be entered anew. */
-static void
-check_phase (Stepper *self)
-{
-  const char *phase = tbuf_arena_get_phase (self->arena);
-  g_autoptr (GError) error = NULL;
-
-  if (g_strcmp0 (phase, "first") != 0 && g_strcmp0 (phase, "second") != 0)
-    violation (self, "the phase is %s", phase);
-  check_lock (self);
-  if (!tbuf_arena_set_phase (self->arena, "first", LIMIT_US, NULL, &error))
-    violation (self, "set_phase() says: %s", error->message);
-}
-
-/* --- operations on locks --- */
-
-static void
-hold (Stepper      *self,
-      TbufRegion   *region,
-      TbufLockMode  mode)
-{
-  g_autoptr (GError) error = NULL;
-
-  tbuf_region_lock (region, mode, LIMIT_US, NULL, &error);
-  g_assert_no_error (error);
-}
-
-static void
-enter (Stepper *self)
-{
-  self->own_arena = open_again (self->arena);
-  self->own_range = new_range (self->own_arena, OFFSET, LENGTH);
-  self->cancellable = g_cancellable_new ();
-}
-
-static void
-enter_and_hold (Stepper *self)
-{
-  enter (self);
-  hold (self, self->own_range, TBUF_LOCK_MODE_EXCLUSIVE);
-}
-
-static void
-enter_and_share (Stepper *self)
-{
-  enter (self);
-  hold (self, self->own_range, TBUF_LOCK_MODE_SHARED);
-}
-
-static void
-enter_and_recover (Stepper *self)
-{
-  enter (self);
-  g_assert_true (tbuf_region_recover (self->own_range, LIMIT_US, NULL, NULL, NULL));
-}
-
-static void
-operate_lock (Stepper *self)
-{
-  tbuf_region_lock (self->own_range, TBUF_LOCK_MODE_EXCLUSIVE, -1, self->cancellable, NULL);
-}
-
-static void
-operate_share (Stepper *self)
-{
-  tbuf_region_lock (self->own_range, TBUF_LOCK_MODE_SHARED, -1, NULL, NULL);
-}
-
-static void
-operate_lock_in_time (Stepper *self)
-{
-  tbuf_region_lock (self->own_range, TBUF_LOCK_MODE_EXCLUSIVE, 2000, NULL, NULL);
-}
-
-static void
-operate_unlock (Stepper *self)
-{
-  tbuf_region_unlock (self->own_range, NULL);
-}
-
-static void
-operate_upgrade (Stepper *self)
-{
-  tbuf_region_upgrade (self->own_range, -1, NULL, NULL);
-}
-
-static void
-operate_downgrade (Stepper *self)
-{
-  tbuf_region_downgrade (self->own_range, NULL);
-}
-
-static void
-operate_recover (Stepper *self)
-{
-  tbuf_region_recover (self->own_range, -1, NULL, NULL, NULL);
-}
-
-static void
-operate_announce (Stepper *self)
-{
-  tbuf_region_announce (self->own_range);
-}
-
-static void
-operate_drop (Stepper *self)
-{
-  g_clear_object (&self->own_range);
-}
-
-static void
-operate_set_phase (Stepper *self)
-{
-  tbuf_arena_set_phase (self->own_arena, "second", -1, NULL, NULL);
-}
-
-static void
-operate_cancel (Stepper *self)
-{
-  g_cancellable_cancel (self->cancellable);
-}
-
-static void
-operate_attach (Stepper *self)
-{
-  self->own_arena = tbuf_arena_open_fd (tbuf_arena_get_fd (self->arena), TBUF_ARENA_NONE, NULL);
-}
-
-static void
-operate_leave (Stepper *self)
-{
-  g_clear_object (&self->own_range);
-  g_clear_object (&self->own_arena);
-}
-
-static void
-prepare_blocker (Stepper *self)
-{
-  self->blocker = new_range (self->arena, OFFSET + 100, LENGTH);
-  hold (self, self->blocker, TBUF_LOCK_MODE_EXCLUSIVE);
-}
-
-static void
-prepare_reader (Stepper *self)
-{
-  self->blocker = new_range (self->arena, OFFSET + 100, LENGTH);
-  hold (self, self->blocker, TBUF_LOCK_MODE_SHARED);
-}
-
-/* An object that goes while it holds a lock is an owner that dies. It reaches
- * further than the victim's range to both sides. */
-static void
-prepare_abandoned (Stepper *self)
-{
-  g_autoptr (TbufRegion) lost = new_range (self->arena, OFFSET - 100, LENGTH + 200);
-
-  hold (self, lost, TBUF_LOCK_MODE_EXCLUSIVE);
-}
-
-static void
-hold_two_ranges (Peer     *parent,
-                 gpointer  data)
-{
-  TbufArena *arena = open_again (data);
-
-  hold (NULL, new_range (arena, OFFSET - 100, 200), TBUF_LOCK_MODE_EXCLUSIVE);
-  hold (NULL, new_range (arena, OFFSET + 200, 200), TBUF_LOCK_MODE_SHARED);
-  peer_tell (parent);
-  peer_wait (parent);
-}
-
-static void
-prepare_dead_owner (Stepper *self)
-{
-  Peer peer = peer_start (hold_two_ranges, self->arena);
-
-  g_assert_true (peer_wait (&peer));
-  peer_kill (&peer);
-}
-
-/* As if that owner had died over a change: the guard is its own, and all that is
- * derived from the records is wrong. */
-static void
-prepare_dead_guard (Stepper *self)
-{
-  prepare_dead_owner (self);
-  self->table.words->high = 0;
-  self->table.words->used[0] = 0;
-  self->table.words->guard = self->table.records[0].id;
-}
-
-static gpointer
-cancel_when_told (gpointer data)
-{
-  Stepper *self = data;
-  char byte;
-
-  if (read (self->cancel_pipe[0], &byte, 1) == 1)
-    g_cancellable_cancel (self->cancellable);
-  return NULL;
-}
-
-static void
-enter_with_canceller (Stepper *self)
-{
-  enter (self);
-  g_thread_unref (g_thread_new ("canceller", cancel_when_told, self));
-}
-
-static gpointer
-wait_in_thread (gpointer data)
-{
-  operate_lock (data);
-  return NULL;
-}
-
-static gboolean
-is_waiting (Stepper *self,
-            pid_t    pid,
-            gboolean entitled)
-{
-  for (guint i = 0; i < 8; i++)
-    if (table_get_state (&self->table, i, pid) == TBUF_RECORD_WAITING &&
-        (!entitled || (self->table.records[i].flags & TBUF_RECORD_ENTITLED)))
-      return TRUE;
-
-  return FALSE;
-}
-
-static void
-enter_with_waiter (Stepper *self)
-{
-  enter (self);
-  g_thread_unref (g_thread_new ("waiter", wait_in_thread, self));
-  while (!is_waiting (self, getpid (), TRUE))
-    sched_yield ();
-}
-
-/* The other survivor: takes the range when it is told to, and tells what came of it. */
-static void
-wait_for_range (Peer     *parent,
-                gpointer  data)
-{
-  TbufArena *arena = open_again (data);
-  TbufRegion *region = new_range (arena, OFFSET + LENGTH - 1, 1);
-
-  while (peer_wait (parent))
-    {
-      g_autoptr (GError) error = NULL;
-      char verdict = tbuf_region_lock (region, TBUF_LOCK_MODE_EXCLUSIVE, LIMIT_US, NULL, &error) ? 'l'
-                     : g_error_matches (error, TBUF_ERROR, TBUF_ERROR_OWNER_DIED) ? 'd' : 'f';
-
-      if (write (parent->to_peer, &verdict, 1) != 1 || !peer_wait (parent))
-        break;
-      if (verdict == 'l')
-        tbuf_region_unlock (region, NULL);
-      peer_tell (parent);
-    }
-}
-
-static void
-start_waiter (Stepper *self)
-{
-  peer_tell (&self->waiter);
-  while (!is_waiting (self, self->waiter.pid, TRUE))
-    sched_yield ();
-}
-
-static void
-check_waiter (Stepper *self)
-{
-  gint64 start = g_get_monotonic_time ();
-  char verdict = 0;
-  gboolean death;
-
-  if (read (self->waiter.from_peer, &verdict, 1) != 1)
-    g_error ("the waiter is gone");
-
-  death = left_a_death (self);
-  self->longest_us = MAX (self->longest_us, g_get_monotonic_time () - start);
-  if (verdict != (death ? 'd' : 'l'))
-    violation (self, "an owner %s, and the waiter got “%c”", death ? "died" : "did not die", verdict);
-
-  peer_tell (&self->waiter);
-  peer_wait (&self->waiter);
-  check_verdict (self, death);
-  if (self->table.records[0].state != TBUF_RECORD_FREE)
-    violation (self, "a record is in use afterwards");
-}
-
-/* --- operations on names --- */
-
-static void
-look_at_table (Stepper *self)
-{
-  if (self->table.base != NULL)
-    table_unmap (&self->table);
-  self->table = table_map (tbuf_arena_get_fd (self->arena));
-}
-
-static void
-create_named (Stepper *self)
-{
-  g_autoptr (GError) error = NULL;
-
-  self->arena = tbuf_arena_create (self->name, N_BYTES, TBUF_ARENA_NONE, &error);
-  g_assert_no_error (error);
-  look_at_table (self);
-  g_assert_cmpint (lstat (self->path, &self->named), ==, 0);
-}
-
-static void
-prepare_name (Stepper *self)
-{
-  g_clear_object (&self->arena);
-  create_named (self);
-}
-
-static void
-prepare_no_name (Stepper *self)
-{
-  g_clear_object (&self->arena);
-  g_unlink (self->path);
-}
-
-static void
-prepare_stale (Stepper *self)
-{
-  g_clear_object (&self->arena);
-  g_assert_true (g_file_set_contents (self->path, (char *) self->stale, (gssize) self->stale_size, NULL));
-  g_assert_cmpint (lstat (self->path, &self->named), ==, 0);
-}
-
-static void
-enter_by_name (Stepper *self)
-{
-  self->own_arena = tbuf_arena_open (self->name, TBUF_ARENA_NONE, NULL);
-  g_assert_nonnull (self->own_arena);
-}
-
-static void
-enter_created (Stepper *self)
-{
-  self->own_arena = tbuf_arena_create (self->name, N_BYTES, TBUF_ARENA_NONE, NULL);
-  g_assert_nonnull (self->own_arena);
-}
-
-static void
-operate_create (Stepper *self)
-{
-  self->own_arena = tbuf_arena_create (self->name, N_BYTES, TBUF_ARENA_NONE, NULL);
-}
-
-static void
-operate_replace (Stepper *self)
-{
-  self->own_arena = tbuf_arena_create (self->name, 2 * N_BYTES, TBUF_ARENA_REPLACE_STALE, NULL);
-}
-
-static void
-operate_open (Stepper *self)
-{
-  self->own_arena = tbuf_arena_open (self->name, TBUF_ARENA_NONE, NULL);
-}
-
-static void
-operate_open_read_only (Stepper *self)
-{
-  self->own_arena = tbuf_arena_open (self->name, TBUF_ARENA_READ_ONLY, NULL);
-}
-
-/* The survivor has had it open all the time. */
-static void
-check_name_stays (Stepper *self)
-{
-  struct stat now;
-
-  if (lstat (self->path, &now) != 0 || now.st_ino != self->named.st_ino)
-    violation (self, "somebody living lost the name");
-
-  if (tbuf_arena_get_n_participants (self->arena) != 1)
-    violation (self, "there is 1 participant, and %u are counted", tbuf_arena_get_n_participants (self->arena));
-  check_verdict (self, FALSE);
-
-  g_clear_object (&self->arena);
-  if (g_access (self->path, F_OK) == 0)
-    violation (self, "the file is still there when the last one has left");
-}
-
-/* Nobody else had it: there is a whole arena, or none. */
-static void
-check_whole_or_none (Stepper *self)
-{
-  gint64 start = g_get_monotonic_time ();
-  g_autoptr (GError) error = NULL;
-
-  self->arena = tbuf_arena_open (self->name, TBUF_ARENA_NONE, &error);
-  if (self->arena != NULL)
-    {
-      gsize size = tbuf_arena_get_size (self->arena);
-
-      if (size != N_BYTES && size != 2 * N_BYTES)
-        violation (self, "the arena has %" G_GSIZE_FORMAT " bytes", size);
-      if (tbuf_arena_get_n_participants (self->arena) != 1)
-        violation (self, "there is 1 participant, and %u are counted", tbuf_arena_get_n_participants (self->arena));
-      check_verdict (self, FALSE);
-      g_clear_object (&self->arena);
-    }
-  else if (!g_error_matches (error, TBUF_ERROR, TBUF_ERROR_NOT_FOUND))
-    violation (self, "open() says: %s", error->message);
-
-  if (g_access (self->path, F_OK) == 0)
-    violation (self, "the file is still there when the last one has left");
-
-  g_clear_error (&error);
-  self->arena = tbuf_arena_create (self->name, N_BYTES, TBUF_ARENA_NONE, &error);
-  if (self->arena == NULL)
-    violation (self, "create() says: %s", error->message);
-  g_clear_object (&self->arena);
-  self->longest_us = MAX (self->longest_us, g_get_monotonic_time () - start);
-}
-
-/* --- next to one who is stopped --- */
-
-/* A call that may not wait for long returns before long. */
-#define SHORT_LIMIT_US (2 * G_USEC_PER_SEC)
-
-static void
-prepare_bystander (Stepper *self)
-{
-  self->bystander = new_range (self->arena, 0, 100);
-  hold (self, self->bystander, TBUF_LOCK_MODE_EXCLUSIVE);
-}
-
-static void
-check_quick (Stepper    *self,
-             const char *what,
-             gint64      start)
-{
-  gint64 took = g_get_monotonic_time () - start;
-
-  if (took > SHORT_LIMIT_US)
-    violation (self, "%s took %" G_GINT64_FORMAT " us", what, took);
-}
-
-/* The victim may have the guard, for ever as far as one can see. */
-static void
-unlock_and_try (Stepper *self)
-{
-  g_autoptr (TbufRegion) other = new_range (self->arena, 200, 100);
-  const gint64 timeouts[] = { 0, 3000 };
-  gint64 start = g_get_monotonic_time ();
-
-  unlock (self, self->bystander);
-  g_clear_object (&self->bystander);
-  check_quick (self, "unlock()", start);
-
-  for (guint i = 0; i < G_N_ELEMENTS (timeouts); i++)
-    {
-      g_autoptr (GError) error = NULL;
-
-      start = g_get_monotonic_time ();
-      if (tbuf_region_lock (other, TBUF_LOCK_MODE_EXCLUSIVE, timeouts[i], NULL, &error))
-        unlock (self, other);
-      else if (!g_error_matches (error, TBUF_ERROR, i == 0 ? TBUF_ERROR_BUSY : TBUF_ERROR_TIMED_OUT))
-        violation (self, "lock() next to a stopped process says: %s", error->message);
-      check_quick (self, "lock()", start);
-    }
-}
-
-static void
-drop_bystander (Stepper *self)
-{
-  gint64 start = g_get_monotonic_time ();
-
-  g_clear_object (&self->bystander);
-  check_quick (self, "dropping a lock", start);
-}
-
-/* The bystander's death is one, whatever the victim did. */
-static void
-check_dropped (Stepper *self)
-{
-  check_verdict (self, TRUE);
-  check_leaks (self);
-}
-
-static const Operation operations[] = {
-  { "lock", HELP_NONE, NULL, enter, NULL, operate_lock, check_lock },
-  { "lock-shared", HELP_NONE, NULL, enter, NULL, operate_share, check_lock },
-  { "unlock", HELP_NONE, NULL, enter_and_hold, NULL, operate_unlock, check_lock },
-  { "unlock-shared", HELP_NONE, NULL, enter_and_share, NULL, operate_unlock, check_lock },
-  { "drop-held", HELP_NONE, NULL, enter_and_hold, NULL, operate_drop, check_lock },
-  { "announce", HELP_NONE, NULL, enter, NULL, operate_announce, check_lock },
-  { "wait-poked", HELP_UNLOCK_AT_ONCE, prepare_blocker, enter, NULL, operate_lock, check_lock },
-  { "wait-granted", HELP_UNLOCK_ENTITLED, prepare_blocker, enter, NULL, operate_lock, check_lock },
-  { "wait-timeout", HELP_NONE, prepare_blocker, enter, NULL, operate_lock_in_time, check_lock },
-  { "wait-cancelled", HELP_CANCEL, prepare_blocker, enter_with_canceller, NULL, operate_lock, check_lock },
-  { "cancel", HELP_NONE, prepare_blocker, enter_with_waiter, NULL, operate_cancel, check_lock },
-  { "upgrade", HELP_NONE, NULL, enter_and_share, NULL, operate_upgrade, check_lock },
-  { "upgrade-waits", HELP_UNLOCK_ENTITLED, prepare_reader, enter_and_share, NULL, operate_upgrade, check_lock },
-  { "downgrade", HELP_NONE, NULL, enter_and_hold, NULL, operate_downgrade, check_lock },
-  { "unlock-wakes", HELP_NONE, NULL, enter_and_hold, start_waiter, operate_unlock, check_waiter },
-  { "reap", HELP_NONE, NULL, enter, prepare_dead_owner, operate_lock, check_lock },
-  { "steal-guard", HELP_NONE, NULL, enter, prepare_dead_guard, operate_lock, check_lock, NULL, TRUE },
-  { "recover", HELP_NONE, prepare_abandoned, enter, NULL, operate_recover, check_lock },
-  { "unlock-recovered", HELP_NONE, prepare_abandoned, enter_and_recover, NULL, operate_unlock, check_lock },
-  { "stopped-lock", HELP_NONE, prepare_bystander, enter, NULL, operate_lock, check_lock, unlock_and_try },
-  { "stopped-unlock", HELP_NONE, prepare_bystander, enter_and_hold, NULL, operate_unlock, check_lock, unlock_and_try },
-  { "stopped-drop", HELP_NONE, prepare_bystander, enter, NULL, operate_lock, check_dropped, drop_bystander },
-  { "set-phase", HELP_NONE, NULL, enter, NULL, operate_set_phase, check_phase },
-  { "attach", HELP_NONE, NULL, NULL, NULL, operate_attach, check_lock, NULL, TRUE },
-  { "leave", HELP_NONE, NULL, enter, NULL, operate_leave, check_lock },
-  { "leave-held", HELP_NONE, NULL, enter_and_hold, NULL, operate_leave, check_lock },
-  { "name-create", HELP_NONE, prepare_no_name, NULL, NULL, operate_create, check_whole_or_none, NULL, TRUE },
-  { "name-replace", HELP_NONE, prepare_stale, NULL, NULL, operate_replace, check_whole_or_none, NULL, TRUE },
-  { "name-open", HELP_NONE, prepare_name, NULL, NULL, operate_open, check_name_stays, NULL, TRUE },
-  { "name-open-read-only", HELP_NONE, prepare_name, NULL, NULL, operate_open_read_only, check_name_stays, NULL, TRUE },
-  { "name-open-stale", HELP_NONE, prepare_stale, NULL, NULL, operate_open, check_whole_or_none, NULL, TRUE },
-  { "name-leave", HELP_NONE, prepare_name, enter_by_name, NULL, operate_leave, check_name_stays },
-  { "name-leave-last", HELP_NONE, prepare_no_name, enter_created, NULL, operate_leave, check_whole_or_none },
-};
 
 /* --- the victim, from outside --- */
 
@@ -769,7 +56,7 @@ help (Stepper *self)
 {
   Help kind = self->operation->help;
 
-  if (self->helped || kind == HELP_NONE || !is_waiting (self, self->victim, kind != HELP_UNLOCK_AT_ONCE))
+  if (self->helped || kind == HELP_NONE || !stepper_is_waiting (self, self->victim, kind != HELP_UNLOCK_AT_ONCE))
     return;
 
   self->helped = TRUE;
@@ -777,7 +64,7 @@ help (Stepper *self)
     g_assert_cmpint (write (self->cancel_pipe[1], "c", 1), ==, 1);
   else if (self->table.words->guard == 0)
     {
-      unlock (self, self->blocker);
+      tbuf_region_unlock (self->blocker, NULL);
       g_clear_object (&self->blocker);
     }
   else
@@ -844,7 +131,7 @@ begin (Stepper         *self,
 
   self->operation = operation;
   self->helped = FALSE;
-  if (self->arena == NULL && operation->check != check_whole_or_none && operation->check != check_name_stays)
+  if (self->arena == NULL && !(operation->flags & OPERATION_IS_NAMED))
     {
       g_autoptr (GError) error = NULL;
 
@@ -852,10 +139,10 @@ begin (Stepper         *self,
 
       self->arena = tbuf_arena_new_for_layout (layout, NULL, TBUF_ARENA_NONE, &error);
       g_assert_no_error (error);
-      look_at_table (self);
+      stepper_look_at_table (self);
     }
-  if (operation->check == check_waiter && self->waiter.pid == 0)
-    self->waiter = peer_start (wait_for_range, self->arena);
+  if ((operation->flags & OPERATION_NEEDS_WAITER) && self->waiter.pid == 0)
+    self->waiter = peer_start (stepper_wait_for_range, self->arena);
   if (operation->prepare != NULL)
     operation->prepare (self);
   if (operation->help == HELP_CANCEL)
@@ -1057,7 +344,7 @@ step_through (Stepper         *self,
   guint n_tried = 0, n_turns;
   Map map;
 
-  if (operation->is_long && time_us >= 0 && time_us < QUICK_TIME_US)
+  if ((operation->flags & OPERATION_IS_LONG) && time_us >= 0 && time_us < QUICK_TIME_US)
     survey_quickly (self, operation, &map);
   else
     survey (self, operation, &map);
@@ -1103,17 +390,19 @@ static void
 stepper_init (Stepper *self)
 {
   g_autoptr (GError) error = NULL;
+  g_autoptr (TbufArena) again = NULL;
 
   *self = (Stepper) { 0 };
   self->name = g_strdup_printf ("tbuf-test-step-%d", (int) getpid ());
   self->path = g_build_filename ("/dev/shm", self->name, NULL);
 
   /* Everything that happens only once per process has happened before a victim is made. */
-  create_named (self);
+  stepper_create_named (self);
   g_assert_true (g_file_get_contents (self->path, (char **) &self->stale, &self->stale_size, NULL));
-  enter_by_name (self);
-  self->own_range = new_range (self->own_arena, 0, 8);
-  operate_leave (self);
+  again = tbuf_arena_open (self->name, TBUF_ARENA_NONE, &error);
+  g_assert_no_error (error);
+  g_object_unref (new_range (again, 0, 8));
+  g_clear_object (&again);
   g_clear_object (&self->arena);
 }
 
@@ -1210,20 +499,20 @@ run_long (gint64      seconds,
     }
 
   g_print ("%-20s %10s %10s %10s %10s %10s\n", "operation", "boundaries", "killed at", "deaths", "longest us", "violations");
-  for (guint i = 0; i < G_N_ELEMENTS (operations); i++)
+  for (guint i = 0; i < stepper_n_operations; i++)
     {
       gint64 left = seconds * G_USEC_PER_SEC - (g_get_monotonic_time () - start);
       guint n_boundaries, n_tried;
       Stepper self;
 
-      if (only != NULL && strcmp (only, operations[i].name) != 0)
+      if (only != NULL && strcmp (only, stepper_operations[i].name) != 0)
         continue;
 
       stepper_init (&self);
-      n_tried = step_through (&self, &operations[i], seconds <= 0 ? -1 : MAX (left, 0) / (gint64) (G_N_ELEMENTS (operations) - i),
+      n_tried = step_through (&self, &stepper_operations[i], seconds <= 0 ? -1 : MAX (left, 0) / (gint64) (stepper_n_operations - i),
                               seed, &n_boundaries);
       g_print ("%-20s %10u %10u %10u %10" G_GINT64_FORMAT " %10u\n",
-               operations[i].name, n_boundaries, n_tried, self.n_deaths, self.longest_us, self.n_violations);
+               stepper_operations[i].name, n_boundaries, n_tried, self.n_deaths, self.longest_us, self.n_violations);
       n_all += n_boundaries;
       n_kills += n_tried;
       n_deaths += self.n_deaths;
@@ -1277,11 +566,11 @@ main (int    argc,
     return run_long (seconds, only);
 
   g_test_init (&argc, &argv, NULL);
-  for (guint i = 0; i < G_N_ELEMENTS (operations); i++)
+  for (guint i = 0; i < stepper_n_operations; i++)
     {
-      g_autofree char *path = g_strdup_printf ("/tbuf/crash/step/%s", operations[i].name);
+      g_autofree char *path = g_strdup_printf ("/tbuf/crash/step/%s", stepper_operations[i].name);
 
-      g_test_add_data_func (path, &operations[i], test_operation);
+      g_test_add_data_func (path, &stepper_operations[i], test_operation);
     }
   return g_test_run ();
 }
