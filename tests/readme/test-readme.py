@@ -13,7 +13,8 @@ import subprocess
 import sys
 import tempfile
 
-BLOCK = re.compile(r'^```(?P<language>\w+)\n(?P<text>.*?)^```$', re.MULTILINE | re.DOTALL)
+# With the command that stands before it, if one does.
+BLOCK = re.compile(r'^(?:\w+ \(`(?P<command>[^`]*)`\):\n\n)?```(?P<language>\w+)\n(?P<text>.*?)^```$', re.MULTILINE | re.DOTALL)
 
 
 def run(*command, folder=None):
@@ -21,29 +22,26 @@ def run(*command, folder=None):
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=folder).stdout
 
 
-def run_c(path):
+def run_c(path, _command):
     program = path + '.exe'
     flags = shlex.split(run('pkg-config', '--cflags', '--libs', 'tbuf-1'))
     run(*shlex.split(os.environ.get('CC', 'cc')), '-Wall', '-Wextra', '-Werror', '-o', program, path, *flags)
     return run(program)
 
 
-def run_python(path):
+def run_python(path, _command):
     return run(os.environ.get('PYTHON', sys.executable), path)
 
 
-def run_js(path):
+def run_js(path, _command):
     return run('gjs', '-m', path)
 
 
-def run_vala(path):
-    program = path + '.exe'
-    # Options that an uninstalled library needs and an installed one does not.
-    where = shlex.split(os.environ.get('TBUF_VALAFLAGS', ''))
-    # It leaves its C file in the current folder while it works, where another test's could be.
-    run('valac', '--quiet', '--fatal-warnings', *where, '--pkg', 'tbuf-1', '-o', program, path,
-        folder=os.path.dirname(path))
-    return run(program)
+def run_vala(path, command):
+    # With README.md's own command, in the folder of the program, where it also leaves what it makes.
+    folder = os.path.dirname(path)
+    run(*shlex.split(command), folder=folder)
+    return run(os.path.join(folder, 'program'))
 
 
 LANGUAGES = {
@@ -56,19 +54,19 @@ LANGUAGES = {
 
 def main(readme, languages):
     with open(readme, encoding='utf-8') as file:
-        blocks = [(match['language'], match['text']) for match in BLOCK.finditer(file.read())]
-    (expected,) = [text for language, text in blocks if language == 'text']
+        blocks = [match.group('language', 'command', 'text') for match in BLOCK.finditer(file.read())]
+    (expected,) = [text for language, _, text in blocks if language == 'text']
 
     print(f'1..{len(languages)}')
     for number, language in enumerate(languages, 1):
-        (program,) = [text for its_language, text in blocks if its_language == language]
+        ((command, program),) = [block[1:] for block in blocks if block[0] == language]
         extension, run_language = LANGUAGES[language]
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, f'program.{extension}')
             with open(path, 'w', encoding='utf-8') as file:
                 file.write(program)
             try:
-                printed = run_language(path)
+                printed = run_language(path, command)
             except (OSError, subprocess.CalledProcessError) as error:
                 printed = str(error)
         ok = printed == expected
