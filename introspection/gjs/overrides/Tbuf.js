@@ -294,7 +294,25 @@ class Guard {
 
 let regionLock;
 
-function acquire(region, {shared = false, timeout = null, cancellable = null} = {}) {
+const lockOptions = ['shared', 'timeout', 'cancellable'];
+
+/* A slip here must not become an exclusive lock without a timeout. */
+function checkLockOptions(options) {
+    if (options === null || typeof options !== 'object' || options instanceof GObject.Object) {
+        throw new TypeError('The options of a lock are an object such as {shared: true}, ' +
+            `not ${typeof options === 'object' ? options : `a ${typeof options}`}`);
+    }
+
+    for (const key of Object.keys(options)) {
+        if (!lockOptions.includes(key))
+            throw new TypeError(`A lock has no option "${key}", but ${lockOptions.join(', ')}`);
+    }
+}
+
+function acquire(region, options = {}) {
+    checkLockOptions(options);
+
+    const {shared = false, timeout = null, cancellable = null} = options;
     const mode = shared ? Tbuf.LockMode.SHARED : Tbuf.LockMode.EXCLUSIVE;
 
     regionLock.call(region, mode, toMicroseconds(timeout), cancellable);

@@ -83,6 +83,26 @@ test('timeouts are seconds', () => {
         view.lock({timeout}).unlock();
 });
 
+test('options that no lock has are a TypeError', () => {
+    const [view] = twoViews();
+    const isTypeError = fn => {
+        try {
+            fn();
+        } catch (error) {
+            return error instanceof TypeError;
+        }
+        return false;
+    };
+
+    for (const options of [{share: true}, {shared: true, timeoutUs: 5}, 'shared', true, null, 5n, new Gio.Cancellable()]) {
+        equal(isTypeError(() => view.lock(options)), true);
+        equal(isTypeError(() => view.withLock(() => {}, options)), true);
+        equal(view.get_held_mode(), LockMode.NONE);
+    }
+    fails(() => view.lock({share: true}), /no option "share", but shared, timeout, cancellable/);
+    fails(() => view.lock('shared'), /an object such as {shared: true}, not a string/);
+});
+
 test('withLock gives what the function returns, and unlocks', () => {
     const [view] = twoViews();
 
