@@ -408,6 +408,16 @@ function overrideView(prototype) {
                 return this.get_n_items();
             },
         },
+        shape: {
+            get() {
+                return this.get_shape();
+            },
+        },
+        strides: {
+            get() {
+                return this.get_strides();
+            },
+        },
     });
 
     prototype.window = function (first, nItems) {

@@ -61,6 +61,17 @@ test('what an array writes, get_item reads, and the other way round', () => {
     equal(view.array[2], -4);
 });
 
+test('shape and strides are arrays of numbers', () => {
+    const view = Tbuf.Int16View.new(newArena(), 0, 6);
+    const matrix = view.reshape([2, 3]);
+
+    equalItems(view.shape, [6]);
+    equalItems(view.strides, [2]);
+    equalItems(matrix.shape, [2, 3]);
+    equalItems(matrix.strides, [6, 2]);
+    equalItems(matrix.transpose([1, 0]).strides, [2, 6]);
+});
+
 test('overlapping views of other dtypes see the same bytes', () => {
     const arena = newArena(10);
 
