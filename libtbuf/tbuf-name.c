@@ -223,7 +223,8 @@ tbuf_name_publish (const char  *name,
         return set_errno_error (error, result, "create", name);
       if (!replace_stale)
         {
-          g_set_error (error, TBUF_ERROR, TBUF_ERROR_EXISTS, "There is an arena “%s” already", name);
+          g_set_error (error, TBUF_ERROR, TBUF_ERROR_EXISTS,
+                       "There is an arena “%s” already; if nobody uses it any more, REPLACE_STALE replaces it", name);
           return FALSE;
         }
       if (!remove_stale (name, error))

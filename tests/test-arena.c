@@ -193,6 +193,7 @@ test_replaces_stale (void)
   leave_stale_arena (name);
   g_assert_null (tbuf_arena_create (name, 16, TBUF_ARENA_NONE, &error));
   g_assert_error (error, TBUF_ERROR, TBUF_ERROR_EXISTS);
+  g_assert_nonnull (strstr (error->message, "REPLACE_STALE"));
   g_clear_error (&error);
 
   arena = tbuf_arena_create (name, 16, TBUF_ARENA_REPLACE_STALE, &error);
