@@ -359,7 +359,7 @@ function firstItems(view) {
     return shown.join(', ');
 }
 
-/* Signals that tell of other processes, and arrive only while the region is watched. */
+/* Signals that arrive only while the region is watched. */
 const watchedSignals = ['locked', 'unlocked', 'owner-died', 'changed', 'notify::lock-state'];
 
 function overrideRegion(prototype) {

@@ -12,7 +12,7 @@ import tempfile
 
 FRAME = """
 public void work (Tbuf.Float64View view) throws Error {{ }}
-public void parts (Tbuf.Arena arena, Tbuf.Float64View view, Cancellable cancellable) throws Error {{
+public async void parts (Tbuf.Arena arena, Tbuf.Float64View view, Cancellable cancellable) throws Error {{
 {parts}
 }}
 void main () {{ }}
