@@ -14,7 +14,8 @@ import sys
 import tempfile
 
 # With the command that stands before it, if one does.
-BLOCK = re.compile(r'^(?:\w+ \(`(?P<command>[^`]*)`\):\n\n)?```(?P<language>\w+)\n(?P<text>.*?)^```$', re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r'^(?:\w+ \(`(?P<command>[^`]*)`\):\n\n)?```(?P<language>\w+)\n(?P<text>.*?)^```$',
+                   re.MULTILINE | re.DOTALL)
 
 
 def run(*command, folder=None):

@@ -93,8 +93,9 @@ test('options that no lock has are a TypeError', () => {
         }
         return false;
     };
+    const slips = [{share: true}, {shared: true, timeoutUs: 5}, 'shared', true, null, 5n, new Gio.Cancellable()];
 
-    for (const options of [{share: true}, {shared: true, timeoutUs: 5}, 'shared', true, null, 5n, new Gio.Cancellable()]) {
+    for (const options of slips) {
         equal(isTypeError(() => view.lock(options)), true);
         equal(isTypeError(() => view.withLock(() => {}, options)), true);
         equal(view.get_held_mode(), LockMode.NONE);
