@@ -377,17 +377,17 @@ class Arena(Tbuf.Arena, _tbuf.Arena):
         return self.get_view(name)
 
     def __iter__(self):
-        return iter(self.list_arrays())
+        return iter(self.keys())
 
     def __len__(self):
-        return len(self.list_arrays())
+        return len(self.keys())
 
     def __contains__(self, name):
-        return name in self.list_arrays()
+        return self.get(name) is not None
 
     def keys(self):
-        """The names of all arrays."""
-        return self.list_arrays()
+        """The names of those arrays that are live now; list_arrays() names all."""
+        return [name for name, view in self.items()]
 
     def items(self):
         """The names and views of those arrays that are live now."""
@@ -404,8 +404,11 @@ class Arena(Tbuf.Arena, _tbuf.Arena):
         return [view for name, view in self.items()]
 
     def get(self, name, default=None):
-        """The view of an array, the default if there is none of that name."""
-        return self.get_view(name) if name in self.list_arrays() else default
+        """The view of an array, the default if there is none of that name that is live now."""
+        try:
+            return self.get_view(name) if isinstance(name, str) else default
+        except (KeyNotFoundError, NotLiveError):
+            return default
 
     def __enter__(self):
         return self
@@ -417,8 +420,9 @@ class Arena(Tbuf.Arena, _tbuf.Arena):
         parts = [repr(self.name) if self.name else "anonymous", f"{self.size} bytes"]
         if self.phase:
             parts.append(f"phase {self.phase!r}")
-        if len(self):
-            parts.append("arrays " + ", ".join(repr(name) for name in self))
+        names = self.list_arrays()
+        if names:
+            parts.append("arrays " + ", ".join(repr(name) for name in names))
         return f"<Tbuf.Arena {', '.join(parts)}>"
 
 
