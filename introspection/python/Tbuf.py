@@ -3,6 +3,7 @@
 
 import errno
 import functools
+import itertools
 import math
 import operator
 
@@ -488,6 +489,14 @@ class View(Tbuf.View, _tbuf.View):
 
     def __iter__(self):
         return (self[i] for i in range(len(self)))
+
+    def __contains__(self, value):
+        """Whether any item, along all axes, equals the value, as numpy has it."""
+        try:
+            import numpy
+        except ImportError:
+            return any(self[index] == value for index in itertools.product(*map(range, self.shape)))
+        return value in numpy.asarray(self)
 
     def __reversed__(self):
         return (self[i] for i in range(len(self) - 1, -1, -1))

@@ -186,6 +186,7 @@ view[0] = range(7, 10)
 assert memoryview(view).tolist() == [[7, 8, 9], [0, 0, 6]], memoryview(view).tolist()
 assert view.dtype == ("<i4" if sys.byteorder == "little" else ">i4"), view.dtype
 assert "9" in repr(view)
+assert 6 in view and 8.0 in view and 5 not in view
 assert arena.create_view(float).itemsize == 8
 try:
     view[0] = [1, 2]
@@ -202,6 +203,22 @@ except ValueError:
         self.assertIn(4, self.numbered())
         self.assertNotIn(44, self.numbered())
         self.assertEqual(sum(self.numbered()), 45)
+
+    def test_contains_the_items_of_all_axes(self):
+        for dtype in "f8", ">i2", "c16":
+            for shape in (2, 3), (3, 1, 2), 6, ():
+                with self.subTest(dtype=dtype, shape=shape):
+                    view = self.numbered(dtype, shape)
+                    array = np.arange(view.size).reshape(shape)
+                    self.assertEqual([number in view for number in range(8)], [number in array for number in range(8)])
+        self.assertNotIn(math.nan, self.numbered("f8", (2, 3)))
+
+    def test_is_equal_to_itself_only(self):
+        view = self.numbered()
+        self.assertEqual(view, view)
+        self.assertNotEqual(view, self.numbered())
+        self.assertTrue(np.array_equal(view, self.numbered()))
+        self.assertEqual(len({view, view, self.numbered()}), 2)
 
     def test_casts_the_bytes(self):
         view = self.numbered("i4", 4)
