@@ -175,6 +175,23 @@ class ViewTest(pythontest.TestCase):
         source[1:] = source[:-1]
         self.assertEqual(list(source), [0, 0, 1, 2])
 
+    def test_converts_what_does_not_fit(self):
+        target = self.arena.create_view("u1", 0, 3)
+        target[...] = np.array([300, -1, 7])
+        self.assertEqual(list(target), [44, 255, 7])
+        integers = self.arena.create_view("i4", 512, 3)
+        integers[...] = [300, -1, 7]
+        target[...] = integers
+        self.assertEqual(list(target), [44, 255, 7])
+        floats = self.arena.create_view("f8", 512, 3)
+        floats[...] = [300.7, -1, math.nan]
+        target[...] = floats
+        self.assertEqual(list(target), [255, 0, 0])
+
+    def test_is_an_array_by_its_buffer(self):
+        view = self.numbered("f4", 4)
+        self.assertEqual(np.frombuffer(view, view.dtype).tolist(), list(view))
+
     def test_without_numpy(self):
         program = pythontest.CHILD_PRELUDE + """
 sys.modules["numpy"] = None
