@@ -411,6 +411,13 @@ class Arena(Tbuf.Arena, _tbuf.Arena):
         except (KeyNotFoundError, NotLiveError):
             return default
 
+    def _is_closed(self):
+        # No array has an empty name, so this is one error or another.
+        try:
+            self.get_view("")
+        except GLib.Error as error:
+            return isinstance(error, ClosedError)
+
     def __enter__(self):
         return self
 
@@ -419,6 +426,8 @@ class Arena(Tbuf.Arena, _tbuf.Arena):
 
     def __repr__(self):
         parts = [repr(self.name) if self.name else "anonymous", f"{self.size} bytes"]
+        if self._is_closed():
+            parts.append("closed")
         if self.phase:
             parts.append(f"phase {self.phase!r}")
         names = self.list_arrays()

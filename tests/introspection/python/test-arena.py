@@ -89,10 +89,22 @@ class ArenaTest(pythontest.TestCase):
         with Tbuf.Arena.new(64) as arena:
             view = arena.create_view("i4")
             view[0] = 5
+            self.assertNotIn("closed", repr(arena))
+        self.assertEqual(repr(arena), "<Tbuf.Arena anonymous, 64 bytes, closed>")
         self.assertRaisesGError(ValueError, Tbuf.Error.CLOSED, view.lock)
         with self.assertRaises(ZeroDivisionError):
             with Tbuf.Arena.new(64):
                 1 / 0
+
+    def test_name_outlives_the_block(self):
+        name = self.name()
+        with Tbuf.Arena.create(name, 64) as arena:
+            pass
+        self.assertEqual(repr(arena), f"<Tbuf.Arena {name!r}, 64 bytes, closed>")
+        self.assertEqual(Tbuf.Arena.open(name).size, 64)
+        del arena
+        pythontest.collect()
+        self.assertRaises(FileNotFoundError, Tbuf.Arena.open, name)
 
     def test_is_opened_by_name(self):
         name = self.name()
