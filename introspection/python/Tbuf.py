@@ -180,27 +180,12 @@ def _parse_shape(shape):
 
 def _parse_timeout(timeout):
     """Microseconds of seconds; None is for ever."""
-    if timeout is None or timeout == math.inf:
+    if timeout is None:
         return -1
     if not timeout >= 0:
         raise ValueError(f"timeout is {timeout!r}: it takes seconds from 0 on, or None to wait for ever")
-    return math.ceil(timeout * 1_000_000)
-
-
-def _wait(call, timeout):
-    """Call with a timeout in microseconds, in slices: Python sees Ctrl-C only between calls into C."""
-    timeout = _parse_timeout(timeout)
-    if timeout == 0:
-        return call(0)
-    slice_us = 100_000
-    end = GLib.get_monotonic_time() + timeout
-    while True:
-        left = slice_us + 1 if timeout < 0 else max(end - GLib.get_monotonic_time(), 1)
-        try:
-            return call(min(left, slice_us))
-        except TimedOutError:
-            if left <= slice_us:
-                raise
+    # Beyond 2⁶² µs, 146,000 years, is for ever, as it is to lock().
+    return math.ceil(timeout * 1_000_000) if timeout * 1_000_000 < 2**62 else -1
 
 
 # Regions: what arenas and views have in common.
@@ -356,7 +341,7 @@ class Arena(Tbuf.Arena, _tbuf.Arena):
 
     def set_phase(self, phase, timeout=None, cancellable=None):
         """Enter a phase; the timeout is in seconds."""
-        _wait(lambda timeout_us: Tbuf.Arena.set_phase(self, phase, timeout_us, cancellable), timeout)
+        self._set_phase(phase, _parse_timeout(timeout), cancellable)
 
     def create_view(self, dtype, offset=0, shape=None, strides=None, *, unaligned=False):
         """A view of the bytes from offset on.
@@ -600,6 +585,11 @@ def _set_items(view, value):
 __all__.append("View")
 
 
+def _atomic_wait(self, index, expected, timeout_us=-1, cancellable=None, *, timeout=None):
+    """Wait until an item is no longer what is expected; the timeout is in seconds."""
+    return self._atomic_wait(index, expected, timeout_us if timeout is None else _parse_timeout(timeout), cancellable)
+
+
 # Layouts.
 
 @override
@@ -687,4 +677,9 @@ def _wrap_all():
 
 
 _wrap_all()
+
+# Only those of the dtypes that can be waited for.
+for _view in Tbuf.Int32View, Tbuf.Uint32View:
+    _view.atomic_wait = _atomic_wait
+
 _tbuf.register(GObject.Object, Region, Arena, View, _make_error)

@@ -2,7 +2,6 @@
 #include "tbuf-python.h"
 
 #include <math.h>
-#include <unistd.h>
 
 /* NOTES
  *
@@ -15,13 +14,7 @@
  * The guard must then not release another lock that the same object took
  * since, so the guards that hold something are listed, and unlock () marks
  * the newest of its region.
- *
- * A thread that waits lets go of the GIL. Signal handlers run in Python's main
- * thread and only while it runs Python, so that thread waits in slices, and
- * Ctrl-C interrupts a wait as it does with threading.Lock.
  */
-
-#define SLICE_US (100 * G_TIME_SPAN_MILLISECOND)
 
 typedef struct _Guard Guard;
 
@@ -289,28 +282,6 @@ parse_timeout (PyObject *value,
 }
 
 static gboolean
-parse_cancellable (PyObject      *value,
-                   GCancellable **cancellable)
-{
-  GObject *object;
-
-  if (value == Py_None)
-    return TRUE;
-
-  object = tbuf_python_get_object (value);
-  if (object == NULL)
-    return FALSE;
-  if (!G_IS_CANCELLABLE (object))
-    {
-      PyErr_Format (PyExc_TypeError, "cancellable is %R, not a Gio.Cancellable", value);
-      return FALSE;
-    }
-  *cancellable = G_CANCELLABLE (object);
-
-  return TRUE;
-}
-
-static gboolean
 parse_request (const char      *function,
                PyObject *const *args,
                Py_ssize_t       n_args,
@@ -349,7 +320,7 @@ parse_request (const char      *function,
         }
       else if (PyUnicode_CompareWithASCIIString (keyword, "cancellable") == 0)
         {
-          if (!parse_cancellable (value, &request->cancellable))
+          if (!tbuf_python_parse_cancellable (value, &request->cancellable))
             return FALSE;
         }
       else
@@ -388,40 +359,22 @@ acquire_recover (TbufRegion    *region,
   return tbuf_region_recover (region, timeout_us, was_abandoned, request->cancellable, error);
 }
 
-/* FALSE with an exception set. */
-static gboolean
-wait (TbufRegion    *region,
-      const Request *request,
-      Acquire        acquire,
-      gboolean      *was_abandoned)
+typedef struct
 {
-  const gboolean in_main_thread = gettid () == getpid ();
-  const gint64 end = request->timeout_us < 0 ? -1 : g_get_monotonic_time () + request->timeout_us;
+  TbufRegion    *region;         /* (unowned) */
+  const Request *request;
+  Acquire        acquire;
+  gboolean      *was_abandoned;
+} Acquisition;
 
-  for (;;)
-    {
-      g_autoptr (GError) error = NULL;
-      /* Never 0, which would be a try. */
-      gint64 left = end < 0 ? -1 : MAX (end - g_get_monotonic_time (), 1);
-      gboolean is_slice = in_main_thread && (left < 0 || left > SLICE_US);
-      gboolean acquired;
+static gboolean
+acquire_in_time (gpointer   data,
+                 gint64     timeout_us,
+                 GError   **error)
+{
+  Acquisition *self = data;
 
-      Py_BEGIN_ALLOW_THREADS
-      acquired = acquire (region, request, is_slice ? SLICE_US : left, was_abandoned, &error);
-      Py_END_ALLOW_THREADS
-
-      if (acquired)
-        return TRUE;
-
-      if (!is_slice || !g_error_matches (error, TBUF_ERROR, TBUF_ERROR_TIMED_OUT))
-        {
-          tbuf_python_raise (g_steal_pointer (&error));
-          return FALSE;
-        }
-
-      if (PyErr_CheckSignals () != 0)
-        return FALSE;
-    }
+  return self->acquire (self->region, self->request, timeout_us, self->was_abandoned, error);
 }
 
 static PyObject *
@@ -445,11 +398,12 @@ lock (PyObject      *self,
   /* Mostly the lock is free, and then letting go of the GIL and taking it again is not worth it. */
   if (!acquire (region, request, 0, &guard->was_abandoned, &error))
     {
+      Acquisition acquisition = { region, request, acquire, &guard->was_abandoned };
       gboolean is_busy = g_error_matches (error, TBUF_ERROR, TBUF_ERROR_BUSY);
 
       if (!is_busy || request->timeout_us == 0)
         tbuf_python_raise (g_steal_pointer (&error));
-      if (!is_busy || request->timeout_us == 0 || !wait (region, request, acquire, &guard->was_abandoned))
+      if (!is_busy || request->timeout_us == 0 || !tbuf_python_wait (request->timeout_us, acquire_in_time, &acquisition))
         {
           Py_DECREF (guard);
           return NULL;

@@ -153,11 +153,18 @@ static PyType_Spec region_spec = {
 
 /* Arenas. */
 
+static PyMethodDef arena_methods[] = {
+  { "_set_phase", tbuf_python_arena_set_phase, METH_VARARGS,
+    PyDoc_STR ("_set_phase($self, phase, timeout_us, cancellable, /)\n--\n\nEnter a phase, unless Ctrl-C ends the wait.") },
+  { NULL }
+};
+
 static PyType_Spec arena_spec = {
   .name = "gi.overrides._tbuf.Arena",
   .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
   .slots = (PyType_Slot[]) {
     { Py_tp_doc, (void *) PyDoc_STR ("What Tbuf.Arena has beyond its introspected methods.") },
+    { Py_tp_methods, arena_methods },
     { Py_bf_getbuffer, tbuf_python_arena_get_buffer },
     { Py_bf_releasebuffer, tbuf_python_release_buffer },
     { 0, NULL }
@@ -377,6 +384,13 @@ view_ass_subscript (PyObject *self,
     }
 }
 
+static PyMethodDef view_methods[] = {
+  { "_atomic_wait", tbuf_python_view_atomic_wait, METH_VARARGS,
+    PyDoc_STR ("_atomic_wait($self, index, expected, timeout_us, cancellable, /)\n--\n\n"
+               "Wait until an item differs, unless Ctrl-C ends the wait.") },
+  { NULL }
+};
+
 static PyGetSetDef view_getset[] = {
   { "itemsize", view_get_itemsize, NULL, PyDoc_STR ("the bytes of one item") },
   { "nbytes", view_get_nbytes, NULL, PyDoc_STR ("the bytes of all items together") },
@@ -392,6 +406,7 @@ static PyType_Spec view_spec = {
   .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
   .slots = (PyType_Slot[]) {
     { Py_tp_doc, (void *) PyDoc_STR ("What Tbuf.View has beyond its introspected methods.") },
+    { Py_tp_methods, view_methods },
     { Py_tp_getset, view_getset },
     { Py_mp_length, view_length },
     { Py_mp_subscript, view_subscript },

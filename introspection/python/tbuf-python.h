@@ -55,6 +55,18 @@ gboolean    tbuf_python_set_item    (TbufView    *view,
                                      gsize        index,
                                      PyObject    *value) G_GNUC_INTERNAL;
 
+/* What may wait; it gives up with TBUF_ERROR_TIMED_OUT. */
+typedef gboolean (*TbufPythonCall) (gpointer   data,
+                                    gint64     timeout_us,
+                                    GError   **error);
+
+/* Calls without the GIL and so that Ctrl-C ends the wait; FALSE with an exception set. */
+gboolean    tbuf_python_wait              (gint64          timeout_us,
+                                           TbufPythonCall  call,
+                                           gpointer        data) G_GNUC_INTERNAL;
+gboolean    tbuf_python_parse_cancellable (PyObject       *value,
+                                           GCancellable  **cancellable) G_GNUC_INTERNAL;
+
 /* Each adds its types to the module; FALSE with an exception set. */
 gboolean    tbuf_python_init_buffer (PyObject    *module) G_GNUC_INTERNAL;
 gboolean    tbuf_python_init_lock   (PyObject    *module) G_GNUC_INTERNAL;
@@ -81,3 +93,7 @@ PyObject   *tbuf_python_region_recover    (PyObject   *self,
                                            PyObject   *keywords) G_GNUC_INTERNAL;
 PyObject   *tbuf_python_region_unlock     (PyObject   *self,
                                            PyObject   *unused) G_GNUC_INTERNAL;
+PyObject   *tbuf_python_arena_set_phase   (PyObject   *self,
+                                           PyObject   *args) G_GNUC_INTERNAL;
+PyObject   *tbuf_python_view_atomic_wait  (PyObject   *self,
+                                           PyObject   *args) G_GNUC_INTERNAL;

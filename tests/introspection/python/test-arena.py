@@ -4,6 +4,7 @@
 
 import os
 import pickle
+import signal
 import stat
 import unittest
 
@@ -76,6 +77,23 @@ class ArenaTest(pythontest.TestCase):
             other = Tbuf.Arena.open_fd(self.arena)
             self.assertRaisesGError(BlockingIOError, Tbuf.Error.BUSY, other.set_phase, "ints", timeout=0)
         self.arena.set_phase("ints", timeout=0)
+
+    def test_control_c_ends_the_wait_for_a_phase(self):
+        name = self.name()
+        arena = Tbuf.Arena.new_for_layout(pythontest.phased_layout(), name)
+        for statement in 'arena.phase = "ints"', 'arena.set_phase("ints", timeout=600)':
+            with self.subTest(statement=statement), arena.lock():
+                child = self.start(f"""
+                    arena = Tbuf.Arena.open(sys.argv[1])
+                    try:
+                        print("waiting", flush=True)
+                        {statement}
+                    except KeyboardInterrupt:
+                        print("interrupted", flush=True)
+                    """, name)
+                self.assertEqual(child.stdout.readline(), "waiting\n")
+                child.send_signal(signal.SIGINT)
+                self.assertEqual(child.stdout.readline(), "interrupted\n")
 
     def test_arrays_share_bytes_between_phases(self):
         a = np.asarray(self.arena["A"])

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Atomic operations on integers, alone and with another process."""
 
+import signal
 import sys
 import threading
 
@@ -63,6 +64,29 @@ class AtomicTest(pythontest.TestCase):
             self.view.atomic_add(0, 1)
         self.assertTrue(self.view.atomic_wait(2, 0, -1, None))
         self.assertEqual(self.view.atomic_load(0), 10000)
+
+    def test_control_c_ends_the_wait(self):
+        for arguments in "0, 0", "0, 0, -1, None", "0, 0, timeout=600":
+            with self.subTest(arguments=arguments):
+                child = self.start(f"""
+                    view = Tbuf.Arena.open(sys.argv[1]).create_view("u4")
+                    try:
+                        print("waiting", flush=True)
+                        view.atomic_wait({arguments})
+                    except KeyboardInterrupt:
+                        print("interrupted", flush=True)
+                    """, self.name_of_arena)
+                self.assertEqual(child.stdout.readline(), "waiting\n")
+                child.send_signal(signal.SIGINT)
+                self.assertEqual(child.stdout.readline(), "interrupted\n")
+
+    def test_waits_for_seconds(self):
+        for timeout in 0, 0.01, 0.15:
+            self.assertRaisesGError(TimeoutError, Tbuf.Error.TIMED_OUT, self.view.atomic_wait, 0, 0, timeout=timeout)
+        self.assertTrue(self.view.atomic_wait(0, -1, timeout=1e300))
+        self.assertRaises(ValueError, self.view.atomic_wait, 0, 0, timeout=-1)
+        self.assertRaises(OverflowError, self.view.atomic_wait, -1, 0)
+        self.assertRaises(OverflowError, self.view.atomic_wait, 0, 2**31)
 
     def test_waits_while_other_threads_run(self):
         thread = threading.Thread(target=lambda: (self.view.atomic_add(0, 1), self.view.atomic_notify(0)))
