@@ -39,7 +39,7 @@ storm_stuck (const char *format,
 void
 storm_dawdle (GRand *random)
 {
-  volatile guint sink = 0;
+  volatile guint sink G_GNUC_UNUSED = 0;
 
   for (gint32 i = g_rand_int_range (random, 0, 200); i > 0; i--)
     sink += (guint) i;
