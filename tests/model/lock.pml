@@ -48,7 +48,8 @@
  * back has another id.
  *
  * Time. A deadline may pass at any moment. How long patience lasts is left
- * open: a waiter becomes entitled at any look after its first. The 20 ms timer
+ * open: a waiter may become entitled at any look after its first, and is when its
+ * sleep was over for that reason. The 20 ms timer
  * of a sleeper (the backstop) fires only while there is something in the table
  * for it to find: a dead participant's record or guard, or the dirty word. So
  * the model shows more than the code needs: but for deaths, no waiter depends
@@ -63,9 +64,10 @@
  *     or was cancelled;
  *   - everyone alive gets through: no state without a way on but the end (an
  *     invalid end state), and no endless loop (non-progress cycles, with weak
- *     fairness);
+ *     fairness) but one in which somebody sleeps until the backstop in every turn,
+ *     so that the others can go on;
  *   - with -DLOOP, where the others lock and unlock for ever, process 1 gets what
- *     it waits for (ltl served, with weak fairness).
+ *     it waits for (ltl served, with weak fairness, and a guard that is had in turn).
  *
  * Broken on purpose, each of which must fail:
  *   NO_REBUILD         a stolen guard is used as it was found
@@ -197,7 +199,7 @@ hidden byte blocked, recovering, poisoned, ok;
       section[me] = 0; own[me] = NR; range[me] = 0; x[me] = 0; recovers[me] = 0; \
       rounds = 0; deadline = 0; w = 0; v = 0; todo = 0; poked_x = 0; poked_s = 0; span = 0; late = 0; \
       obstacles = 0; dying = 0; seen = 0; entered = 0; fast = 0; probe = 0; give_up = 0; withdrawing = 0; \
-      victim = 0; back = 0; room = 0; \
+      victim = 0; back = 0; room = 0; expired = 0; impatient = 0; \
       if :: CANCEL == me -> in_callback = 0; connected = 0; cancelled = 0 :: else fi \
     }; \
     goto dead }
@@ -360,7 +362,8 @@ inline look_at_next ()
        examine_record (w);
        v = verdict;
        if
-       :: v == V_FREE && ((rec[w].range & poked_x) != 0 || (rec[w].x && (rec[w].range & poked_s) != 0)) -> v = V_WAIT
+       :: v == V_FREE && !rec[w].entitled &&
+          ((rec[w].range & poked_x) != 0 || (rec[w].x && (rec[w].range & poked_s) != 0)) -> v = V_WAIT
        :: else
        fi;
        if :: (seen == WAITING || seen == POKED) && v != V_WAIT -> break :: else fi
@@ -403,8 +406,8 @@ inline grant_waiters ()
          :: else ->
             rec[w].state = POKED;
             if
-            :: v == V_FREE && rec[w].x -> poked_x = poked_x | rec[w].range
-            :: v == V_FREE && !rec[w].x -> poked_s = poked_s | rec[w].range
+            :: v == V_FREE && seen == WAITING && rec[w].x -> poked_x = poked_x | rec[w].range
+            :: v == V_FREE && seen == WAITING && !rec[w].x -> poked_s = poked_s | rec[w].range
             :: else
             fi
          fi
@@ -498,15 +501,27 @@ inline rebuild ()
 
 /* Whoever finds the table dirty goes the long way round. The first of the three
  * parts of guard_enter, which stands at the end of what comes before. */
+#ifdef LOOP
+/* Weak fairness is not enough for a guard that is free again and again. */
+chan queue = [N] of { byte };
+#define GUARD_ENTER_FIRST fast = !dirty; queue ! me
+#define MAY_TIME_OUT false
+#define is_next  queue ? [eval (me)]
+#define LEAVE_QUEUE queue ? eval (me)
+#else
 #define GUARD_ENTER_FIRST fast = !dirty
+#define MAY_TIME_OUT true
+#define is_next  true
+#define LEAVE_QUEUE skip
+#endif
 
 /* entered: 0, the time was up; 1, the guard was had; 2, and has to look further. */
 inline guard_enter (may_time_out)
 {
   do
   :: MAY_DIE
-  :: atomic { guard == 0 && fast -> guard = me; entered = 1; fast = 0; break }
-  :: atomic { guard == 0 && !fast ->
+  :: atomic { guard == 0 && fast && is_next -> LEAVE_QUEUE; guard = me; entered = 1; fast = 0; break }
+  :: atomic { guard == 0 && !fast && is_next -> LEAVE_QUEUE;
        guard = me;
        D;
        if :: dirty -> entered = 2; UNDIRTY_EARLY :: else -> entered = 1 fi;
@@ -785,7 +800,7 @@ proctype Process (byte me)
   byte rounds = (me == 1 -> ROUNDS_1 : ROUNDS), deadline;
   byte w, v, todo, poked_x, poked_s, span, late, obstacles, dying, seen, victim;
   byte entered;
-  bit fast, probe, give_up, withdrawing, back, room;
+  bit fast, probe, give_up, withdrawing, back, room, expired, impatient;
 
 next:
   atomic {
@@ -801,7 +816,7 @@ next:
 #endif
     recovers[me] = 0;
     PICK ();
-    probe = 1; give_up = 0;
+    probe = 1; give_up = 0; expired = 0; impatient = 0;
     busy[me] = 1;
     GUARD_ENTER_FIRST
   };
@@ -847,7 +862,7 @@ look:
     v = 0;
     if
     :: give_up && deadline != FOREVER -> room = 0; goto give_up_request
-    :: !(give_up && deadline == TRY)
+    :: !expired && !(give_up && deadline == TRY)
     fi;
     if
     :: own[me] < NR -> room = 0; goto wait_again
@@ -867,9 +882,9 @@ wait_again:
     D;
 #ifndef NO_ENTITLEMENT
     if
-    :: rec[own[me]].entitled = 1
+    :: rec[own[me]].entitled = 1; impatient = 0
 #ifndef LOOP
-    :: true
+    :: !impatient
 #endif
     fi;
 #endif
@@ -920,7 +935,7 @@ probe_and_sleep:
   };
   if
   :: victim != 0 ->
-     guard_enter (true);
+     guard_enter (MAY_TIME_OUT);
      if
      :: entered ->
         reap ();
@@ -932,11 +947,17 @@ probe_and_sleep:
      if
      :: MAY_DIE
      :: atomic { !asleep[me] -> skip }
-     :: atomic { asleep[me] && timer_fires (me) -> asleep[me] = 0; probe = 1 }
-     :: atomic { asleep[me] && (deadline == TIMED || (own[me] < NR && !rec[own[me]].entitled)) -> asleep[me] = 0 }
+     :: atomic { asleep[me] && timer_fires (me) -> asleep[me] = 0; probe = 1; goto progress_timer }
+     :: atomic { asleep[me] && deadline == TIMED -> asleep[me] = 0; expired = 1 }
+     :: atomic { asleep[me] && own[me] < NR && !rec[own[me]].entitled -> asleep[me] = 0; impatient = 1 }
      fi
   fi;
+  goto awake;
 
+progress_timer:
+  skip;
+
+awake:
   atomic { room_same[me] = 0; GUARD_ENTER_FIRST };
   guard_enter (deadline != FOREVER);
   if
@@ -1006,11 +1027,11 @@ held:
     d_step {
       section[me] = 0;
       if :: recovers[me] -> damaged = damaged & ~range[me] :: else fi;
-      busy[me] = 1;
-      GUARD_ENTER_FIRST
-    }
+      busy[me] = 1
+    };
+    GUARD_ENTER_FIRST
   };
-  guard_enter (true);
+  guard_enter (MAY_TIME_OUT);
   if
   :: entered ->
      entered = 0;

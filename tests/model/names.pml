@@ -16,7 +16,8 @@
  *                     byte, which is had until the descriptor is closed
  *     lock_write      tbuf_system_lock_bytes (F_WRLCK) on the presence byte
  *     lock_all        the same on all of the participants' bytes
- *     lock_name       the same on one byte more, for whoever unlinks a name that others use
+ *     REMOVE          remove_name(): takes the removal byte, waiting for it, looks at the
+ *                     name again, and unlinks it
  *
  * S(…) is one system call, and what the process makes of its result; a death
  * may come before each. Files stand for inodes: a number is used again when nobody has the file
@@ -40,9 +41,9 @@
  *   RECHECK_EARLY      … looks again before it is present
  *   KEEP_PRESENCE      who leaves keeps its own lock while it looks for others
  *   NO_INODE_CHECK     who removes a name does not look whose it is
- *   CLOSE_EARLY        … gives up its lock before it unlinks
+ *   CLOSE_EARLY        … gives up its lock of the presence byte before it unlinks
  *   REPLACE_KEPT       who replaces does not ask whether it is to be kept
- *   UNLINK_UNLOCKED    who unlinks takes no lock: a name given anew goes with it
+ *   UNLINK_UNLOCKED    who removes a name does not keep others from it: one given anew goes
  *   FORGET_FAILED      who opens, and fails after it was present, does not leave
  */
 
@@ -70,7 +71,7 @@ bit keep[NF];
 byte readers[NF];      /* of the presence byte: a bit per process */
 byte slots[NF];        /* of the slots' bytes */
 byte writer[NF];       /* a process, which has the presence byte for writing */
-byte namer[NF];        /* … the byte of who unlinks */
+byte namer[NF];        /* … the removal byte */
 
 byte fd[N + 1];        /* what each process has open: its arena, */
 byte other[N + 1];     /* and what it is about to replace or unlink */
@@ -100,6 +101,19 @@ hidden byte i, t;
 
 /* One system call. */
 #define S(what) if :: MAY_DIE :: atomic { true; what } fi
+
+#ifdef UNLINK_UNLOCKED
+#define LOCK_REMOVAL(f) skip
+#else
+#define LOCK_REMOVAL(f) if :: MAY_DIE :: atomic { namer[f] == 0 || namer[f] == me -> namer[f] = me } fi
+#endif
+#ifdef NO_INODE_CHECK
+#define CHECK_NAME(f, otherwise) skip
+#else
+#define CHECK_NAME(f, otherwise) S (if :: name != f -> goto otherwise :: else fi)
+#endif
+
+#define REMOVE(f, otherwise) LOCK_REMOVAL (f); CHECK_NAME (f, otherwise); S (d_step { remove_name () })
 
 inline forget_file (f)
 {
@@ -146,15 +160,9 @@ inline lock_all (f)
 {
   lock_write (f);
   if
-  :: ok && (slots[f] & ~(1 << me)) != 0 -> writer[f] = 0; ok = 0
+  :: ok && ((slots[f] & ~(1 << me)) != 0 || (namer[f] != 0 && namer[f] != me)) -> writer[f] = 0; ok = 0
   :: else
   fi
-}
-
-inline lock_name (f)
-{
-  ok = (writer[f] == 0 || writer[f] == me) && (namer[f] == 0 || namer[f] == me);
-  if :: ok -> namer[f] = me :: else fi
 }
 
 /* An unlink of whatever has the name at this moment. */
@@ -267,10 +275,7 @@ publish:
 #ifdef CLOSE_EARLY
   S (d_step { unlock (other[me]) });
 #endif
-#ifndef NO_INODE_CHECK
-  S (if :: name != other[me] -> goto replaced :: else fi);
-#endif
-  S (d_step { remove_name () });
+  REMOVE (other[me], replaced);
 replaced:
   S (d_step { close_fd (other[me]) }; goto publish);
 not_replaced:
@@ -313,19 +318,14 @@ inside:
 #ifdef CLOSE_EARLY
   S (d_step { unlock (fd[me]) });
 #endif
-#ifndef NO_INODE_CHECK
-  S (if :: name != fd[me] -> goto leave_close :: else fi);
-#endif
-  S (d_step { remove_name () });
+  REMOVE (fd[me], leave_close);
 leave_close:
   S (d_step { close_fd (fd[me]) }; goto next);
 
 unlink:
   S (other[me] = name; if :: other[me] == 0 -> goto next :: else fi);
-#ifndef UNLINK_UNLOCKED
-  S (lock_name (other[me]); if :: !ok -> goto unlink_again :: else fi);
-  S (if :: name != other[me] -> goto unlink_again :: else fi);
-#endif
+  LOCK_REMOVAL (other[me]);
+  CHECK_NAME (other[me], unlink_again);
   S (d_step {
     /* Only the arena that was found may go. */
     assert (name == 0 || name == other[me] || !users (name));
