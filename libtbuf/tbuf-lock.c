@@ -52,14 +52,26 @@ tbuf_lock_set_guard_error (TbufLockTable    *self,
   return FALSE;
 }
 
+/* The next owner of the guard finds the table dirty. It is so before the change, or
+ * whoever dies in between leaves one that nobody puts right; and again after it, for
+ * the table may have been rebuilt meanwhile. */
+static void
+set_state_without_guard (TbufLockTable   *self,
+                         guint32          index,
+                         TbufRecordState  state)
+{
+  __atomic_store_n (&self->words->dirty, 1, __ATOMIC_SEQ_CST);
+  __atomic_store_n (&self->records[index].state, (guint32) state, __ATOMIC_RELEASE);
+  __atomic_store_n (&self->words->dirty, 1, __ATOMIC_SEQ_CST);
+}
+
 /* The guard could not be had in time. Its next owner finds the table dirty and
  * puts the rest right. */
 void
 tbuf_lock_free_without_guard (TbufLockTable *self,
                               guint32        index)
 {
-  __atomic_store_n (&self->records[index].state, TBUF_RECORD_FREE, __ATOMIC_RELEASE);
-  __atomic_store_n (&self->words->dirty, 1, __ATOMIC_SEQ_CST);
+  set_state_without_guard (self, index, TBUF_RECORD_FREE);
 }
 
 /* Takes the guard for a caller, who can cancel, or close the arena, while its
@@ -414,8 +426,7 @@ tbuf_lock_abandon (TbufLockTable *self,
 
       __atomic_store_n (&record->owner, (guint64) getpid (), __ATOMIC_RELAXED);
       __atomic_store_n (&record->flags, 0, __ATOMIC_RELAXED);
-      __atomic_store_n (&record->state, TBUF_RECORD_POISON, __ATOMIC_RELEASE);
-      __atomic_store_n (&self->words->dirty, 1, __ATOMIC_SEQ_CST);
+      set_state_without_guard (self, hold->record - 1, TBUF_RECORD_POISON);
       return;
     }
 

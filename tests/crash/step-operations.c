@@ -613,6 +613,27 @@ check_dropped (Stepper *self)
   check_leaks (self);
 }
 
+/* --- while another has the guard --- */
+
+/* The survivor has it for good, as if one of its threads was stopped. */
+static void
+keep_guard (Stepper *self)
+{
+  for (guint slot = 0; slot < TBUF_N_SLOTS; slot++)
+    if (self->table.slots[slot].pid == (guint32) getpid ())
+      {
+        self->table.words->guard = self->table.slots[slot].generation << TBUF_SLOT_BITS | slot;
+        return;
+      }
+}
+
+static void
+check_after_guard (Stepper *self)
+{
+  self->table.words->guard = 0;
+  check_lock (self);
+}
+
 const Operation stepper_operations[] = {
   { "lock", 0, HELP_NONE, NULL, enter, NULL, operate_lock, check_lock },
   { "lock-shared", 0, HELP_NONE, NULL, enter, NULL, operate_share, check_lock },
@@ -633,6 +654,9 @@ const Operation stepper_operations[] = {
   { "steal-guard", OPERATION_IS_LONG, HELP_NONE, NULL, enter, prepare_dead_guard, operate_lock, check_lock },
   { "recover", 0, HELP_NONE, prepare_abandoned, enter, NULL, operate_recover, check_lock },
   { "unlock-recovered", 0, HELP_NONE, prepare_abandoned, enter_and_recover, NULL, operate_unlock, check_lock },
+  { "unguarded-lock", OPERATION_IS_TIMED, HELP_NONE, NULL, enter, keep_guard, operate_lock_in_time, check_after_guard },
+  { "unguarded-unlock", OPERATION_IS_TIMED, HELP_NONE, NULL, enter_and_hold, keep_guard, operate_unlock, check_after_guard },
+  { "unguarded-drop", OPERATION_IS_TIMED, HELP_NONE, NULL, enter_and_hold, keep_guard, operate_drop, check_after_guard },
   { "stopped-lock", 0, HELP_NONE, prepare_bystander, enter, NULL, operate_lock, check_lock, unlock_and_try },
   { "stopped-unlock", 0, HELP_NONE, prepare_bystander, enter_and_hold, NULL, operate_unlock, check_lock, unlock_and_try },
   { "stopped-drop", 0, HELP_NONE, prepare_bystander, enter, NULL, operate_lock, check_dropped, drop_bystander },

@@ -164,6 +164,7 @@ begin (Stepper         *self,
 static void
 finish (Stepper *self)
 {
+  guint n_violations;
   int status;
 
   if (self->operation->stopped != NULL)
@@ -180,8 +181,17 @@ finish (Stepper *self)
       close (self->cancel_pipe[1]);
     }
 
+  n_violations = self->n_violations;
   self->n_kills++;
   self->operation->check (self);
+
+  /* What is wrong now is not to be found again and again. */
+  if (self->n_violations > n_violations && self->waiter.pid == 0)
+    {
+      g_clear_object (&self->blocker);
+      g_clear_object (&self->bystander);
+      g_clear_object (&self->arena);
+    }
 }
 
 /* --- which boundaries there are --- */
@@ -246,7 +256,7 @@ survey (Stepper         *self,
       g_array_append_val (map->all, at);
 
       was_call = is_at_call (self->victim);
-      if (was_call)
+      if (was_call && !(operation->flags & OPERATION_IS_TIMED))
         at = (Boundary) { at.n_calls + 1, 0 };
       else
         at.n_steps++;

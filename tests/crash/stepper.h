@@ -33,6 +33,7 @@ typedef enum
   OPERATION_IS_LONG      = 1 << 0,  /* tens of thousands of instructions */
   OPERATION_IS_NAMED     = 1 << 1,  /* on the name, and not on an arena that is always there */
   OPERATION_NEEDS_WAITER = 1 << 2,
+  OPERATION_IS_TIMED     = 1 << 3,  /* what it does depends on the time: it is stepped from its start each time */
 } OperationFlags;
 
 typedef struct _Stepper Stepper;
