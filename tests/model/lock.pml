@@ -771,6 +771,17 @@ inline pick_poked ()
   fi
 }
 
+/* The first withdraws, and comes back for another range; another withdraws
+ * while the first rebuilds; and a third waits for that one. */
+inline pick_dirty ()
+{
+  x[me] = 1;
+  if
+  :: me == 1 -> deadline = TIMED; range[me] = (rounds == 1 -> 1 : 2)
+  :: else -> deadline = FOREVER; range[me] = 1
+  fi
+}
+
 /* Three cells, the middle of which is recovered. */
 inline pick_middle ()
 {

@@ -60,7 +60,7 @@ BROKEN = [
     ('lock', 'safety', 'KILLS=1 PICK=pick_each WAKE_AFTER_LEAVE', False),
     ('lock', 'safety', 'KILLS=0 PICK=pick_exclusive GRANT_BY_STORE', False),
     ('lock', 'safety', 'KILLS=1 PICK=pick_each STEAL_BY_STORE', True),
-    ('lock', 'safety', 'KILLS=1 PICK=pick_exclusive DIRTY_LATE', False),
+    ('lock', 'safety', 'KILLS=0 ROUNDS_1=2 PICK=pick_dirty DIRTY_LATE', False),
     ('lock', 'safety', 'KILLS=0 PICK=pick_each NO_DIRTY', False),
     ('lock', 'safety', 'KILLS=1 PICK=pick_each FREE_THE_DEAD', False),
     ('lock', 'safety', 'KILLS=2 PICK=pick_each RELEASE_THEN_POISON', False),
