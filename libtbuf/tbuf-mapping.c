@@ -320,11 +320,12 @@ tbuf_mapping_open (const char      *name,
         return NULL;
 
       self = mapping_new (fd, flags);
-      if (load (self, &local_error) && join (self, &local_error) && tbuf_name_is_file (name, fd) &&
-          attach (self, &local_error))
+      if (load (self, &local_error) && join (self, &local_error) && tbuf_name_is_file (name, fd))
         {
+          /* Present: if others left since, the name is ours to remove, whatever comes. */
           self->name = g_strdup (name);
-          return self;
+          if (attach (self, &local_error))
+            return self;
         }
 
       tbuf_mapping_unref (self);
