@@ -504,6 +504,9 @@ tbuf_lock_table_rebuild (TbufLockTable *self)
   for (guint i = 0; i < TBUF_N_STRIPES; i++)
     advance_change_word (&words->change[i]);
   advance_change_word (&words->change_wide);
+
+  /* The dead owner may have advanced it without waking anyone. */
+  __atomic_fetch_or (&words->room, 1, __ATOMIC_SEQ_CST);
   advance_change_word (&words->room);
 }
 

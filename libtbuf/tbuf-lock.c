@@ -418,7 +418,7 @@ tbuf_lock_abandon (TbufLockTable *self,
 
       if (!record_is_ours (self, hold->record - 1))
         return;
-      if (hold->mode == TBUF_LOCK_MODE_SHARED)
+      if (hold->mode == TBUF_LOCK_MODE_SHARED || (record->flags & TBUF_RECORD_NO_DATA) || record->start >= record->end)
         {
           tbuf_lock_free_without_guard (self, hold->record - 1);
           return;

@@ -191,7 +191,8 @@ is_behind_upgrade (const TbufWait *self)
 }
 
 static void
-go_to_sleep (TbufWait *self)
+go_to_sleep (TbufWait *self,
+             gboolean  was_poked)
 {
   TbufLockTable *table = self->table;
 
@@ -201,7 +202,10 @@ go_to_sleep (TbufWait *self)
 
       if (g_get_monotonic_time () - self->start_time >= PATIENCE_US)
         __atomic_store_n (&record->flags, record->flags | TBUF_RECORD_ENTITLED, __ATOMIC_RELAXED);
-      __atomic_store_n (&record->state, TBUF_RECORD_WAITING, __ATOMIC_RELEASE);
+
+      /* The poke came to nothing, and others were kept asleep behind it. */
+      if (was_poked)
+        tbuf_lock_table_grant (table, record->start, record->end);
     }
   else if (self->timeout_us == 0)
     return;
@@ -218,6 +222,7 @@ tbuf_wait_look (TbufWait  *self,
                 GError   **error)
 {
   TbufLockTable *table = self->table;
+  gboolean was_poked = FALSE;
   TbufVerdict verdict;
 
   self->obstacle = (TbufObstacle) { 0 };
@@ -250,6 +255,11 @@ tbuf_wait_look (TbufWait  *self,
           complete (self);
           return TBUF_WAIT_DONE;
         }
+
+      /* Before the look at what a poke could be about: whoever cancels from now on pokes again. */
+      was_poked = state == TBUF_RECORD_POKED;
+      if (was_poked)
+        __atomic_store_n (&record->state, TBUF_RECORD_WAITING, __ATOMIC_SEQ_CST);
     }
 
   if (__atomic_load_n (&table->closed, __ATOMIC_ACQUIRE) != 0)
@@ -270,7 +280,7 @@ tbuf_wait_look (TbufWait  *self,
                         self->timeout_us == 0 ? "not now" : "the time was up", error);
   else
     {
-      go_to_sleep (self);
+      go_to_sleep (self, was_poked);
       return TBUF_WAIT_SLEEP;
     }
 
