@@ -3,28 +3,7 @@
 #include <tbuf.h>
 
 #include "peer.h"
-
-static TbufArena *
-new_arena (void)
-{
-  g_autoptr (GError) error = NULL;
-  TbufArena *arena = tbuf_arena_new (4096, &error);
-
-  g_assert_no_error (error);
-  return arena;
-}
-
-static TbufRegion *
-new_range (TbufArena *arena,
-           gsize      offset,
-           gsize      n_bytes)
-{
-  g_autoptr (GError) error = NULL;
-  TbufView *view = tbuf_arena_create_view (arena, TBUF_DTYPE_UINT8, offset, n_bytes, &error);
-
-  g_assert_no_error (error);
-  return TBUF_REGION (view);
-}
+#include "ranges.h"
 
 /* What the signals of one region told, one line each. */
 static void
