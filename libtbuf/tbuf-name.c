@@ -23,9 +23,10 @@
  *
  * Every participant has a byte of the file locked for reading. Whoever wants to
  * remove a name first locks the same byte for writing, which succeeds only if
- * nobody else lives, and keeps anyone from coming to life meanwhile; then looks
- * whether the name is still that file's; and unlinks it with the lock held. Who
- * opens a name becomes present first, and looks at the name again afterwards.
+ * nobody else lives, and keeps anyone from coming to life meanwhile. Then it locks
+ * a second byte, which who unlinks a living arena's name locks as well; looks
+ * whether the name is still that file's; and unlinks it. Who opens a name becomes
+ * present first, and looks at the name again afterwards.
  */
 
 #define MAX_NAME 200
