@@ -124,6 +124,12 @@ tbuf_guard_leave (TbufLockTable *self)
   __atomic_store_n (&words->guard, 0, __ATOMIC_RELEASE);
 }
 
+static inline gboolean
+tbuf_lock_table_is_closed (TbufLockTable *self)
+{
+  return __atomic_load_n (&self->closed, __ATOMIC_ACQUIRE) != 0;
+}
+
 /* tbuf-lock-table.c: all of these are called with the guard held */
 TbufVerdict      tbuf_lock_table_examine        (TbufLockTable    *self,
                                                  const TbufClaim  *claim,

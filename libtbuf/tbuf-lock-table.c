@@ -15,7 +15,7 @@
  * counts are derived from the records, and rebuild() makes them anew after an
  * owner of the guard died half way.
  *
- *            add()                    tbuf_lock_table_grant()
+ *            add()                    grant()
  *     FREE ────────► WAITING ───────────────────────────► GRANTED
  *      ▲ │              │ ▲                                  │
  *      │ │     poke     ▼ │ still blocked                    │ hold()
@@ -37,8 +37,8 @@
 #define N_RESERVED 64
 
 static void
-note_obstacle (TbufLockTable  *self,
-               TbufObstacle   *obstacle,
+note_obstacle (TbufLockTable        *self,
+               TbufObstacle         *obstacle,
                const TbufRecordCopy *record)
 {
   if (!obstacle->found || (record->state == TBUF_RECORD_POISON && !obstacle->is_poison))
@@ -103,15 +103,14 @@ tbuf_lock_table_examine (TbufLockTable   *self,
 }
 
 static guint32
-find_unused (TbufLockTable *self,
-             guint32        limit)
+find_unused (TbufLockTable *self)
 {
-  for (guint32 i = 0; i < limit; i += 64)
+  for (guint32 i = 0; i < TBUF_N_RECORDS; i += 64)
     {
       guint64 unused = ~LOAD (self->words->used[i / 64]);
 
       if (unused != 0)
-        return MIN (i + (guint32) __builtin_ctzll (unused), TBUF_N_RECORDS);
+        return i + (guint32) __builtin_ctzll (unused);
     }
 
   return TBUF_N_RECORDS;
@@ -127,7 +126,7 @@ tbuf_lock_table_has_room (TbufLockTable   *self,
   if (to_wait && LOAD (self->words->n_waiting) >= TBUF_MAX_WAITING)
     return FALSE;
 
-  return find_unused (self, TBUF_N_RECORDS) < (privileged ? TBUF_N_RECORDS : TBUF_N_RECORDS - N_RESERVED);
+  return find_unused (self) < (privileged ? TBUF_N_RECORDS : TBUF_N_RECORDS - N_RESERVED);
 }
 
 /* The change words: a sleeping watcher has set bit 0. Only then is there
@@ -204,7 +203,7 @@ tbuf_lock_table_add (TbufLockTable   *self,
                      guint64          owner)
 {
   TbufWords *words = self->words;
-  guint32 index = find_unused (self, TBUF_N_RECORDS);
+  guint32 index = find_unused (self);
   guint64 ticket = LOAD (words->next_ticket);
   TbufRecord *record;
 

@@ -26,12 +26,6 @@
 
 #define NO_RECORD TBUF_N_RECORDS
 
-static gboolean
-table_is_closed (TbufLockTable *self)
-{
-  return __atomic_load_n (&self->closed, __ATOMIC_ACQUIRE) != 0;
-}
-
 /* Always FALSE. */
 gboolean
 tbuf_lock_set_guard_error (TbufLockTable    *self,
@@ -109,7 +103,7 @@ tbuf_lock_enter_for_caller (TbufLockTable  *self,
       else if (++n_own_slices > MAX_OWN_SLICES)
         return tbuf_lock_set_guard_error (self, TBUF_GUARD_BROKEN, FALSE, error);
 
-      if (table_is_closed (self))
+      if (tbuf_lock_table_is_closed (self))
         {
           g_set_error_literal (error, TBUF_ERROR, TBUF_ERROR_CLOSED, "The arena was closed");
           return FALSE;
@@ -148,7 +142,7 @@ tbuf_lock_acquire (TbufLockTable   *self,
   if (G_UNLIKELY (hold_is_stale (self, hold)))
     *hold = (TbufHold) { 0 };
 
-  if (G_LIKELY (!table_is_closed (self) && !g_cancellable_is_cancelled (cancellable)))
+  if (G_LIKELY (!tbuf_lock_table_is_closed (self) && !g_cancellable_is_cancelled (cancellable)))
     {
       /* Shared locks of one object are counted, and an empty range meets nothing. */
       if (hold->record != 0 && hold->mode == claim->mode && !hold->is_upgrading &&
@@ -220,6 +214,21 @@ take_record (TbufLockTable *self,
   return record_is_ours (self, index) ? index : NO_RECORD;
 }
 
+/* Whether the object holds a lock, in this process. */
+static gboolean
+check_held (TbufLockTable  *self,
+            TbufHold       *hold,
+            GError        **error)
+{
+  if (hold->record == 0)
+    return set_not_held_error (error);
+  if (!hold_is_stale (self, hold))
+    return TRUE;
+
+  *hold = (TbufHold) { 0 };
+  return set_detached_error (error);
+}
+
 gboolean
 tbuf_lock_release (TbufLockTable   *self,
                    TbufHold        *hold,
@@ -244,12 +253,9 @@ tbuf_lock_release (TbufLockTable   *self,
     {
       guint32 number;
 
-      if (hold_is_stale (self, hold))
-        {
-          *hold = (TbufHold) { 0 };
-          return set_detached_error (error);
-        }
-      if (hold->record != 0 && hold->count > 1)
+      if (!check_held (self, hold, error))
+        return FALSE;
+      if (hold->count > 1)
         {
           __atomic_sub_fetch (&hold->count, 1, __ATOMIC_RELAXED);
           return TRUE;
@@ -266,16 +272,10 @@ tbuf_lock_release (TbufLockTable   *self,
       return TRUE;
     }
 
-  if (G_UNLIKELY (hold->record == 0))
+  if (G_UNLIKELY (!check_held (self, hold, error)))
     {
       tbuf_guard_leave (self);
-      return set_not_held_error (error);
-    }
-  if (G_UNLIKELY (hold_is_stale (self, hold)))
-    {
-      *hold = (TbufHold) { 0 };
-      tbuf_guard_leave (self);
-      return set_detached_error (error);
+      return FALSE;
     }
   if (hold->count > 1)
     {
@@ -298,21 +298,6 @@ tbuf_lock_release (TbufLockTable   *self,
   tbuf_lock_table_release (self, index);
   tbuf_guard_leave (self);
   return TRUE;
-}
-
-/* Under the guard: whether the object holds a lock, in this process. */
-static gboolean
-check_held (TbufLockTable  *self,
-            TbufHold       *hold,
-            GError        **error)
-{
-  if (hold->record == 0)
-    return set_not_held_error (error);
-  if (!hold_is_stale (self, hold))
-    return TRUE;
-
-  *hold = (TbufHold) { 0 };
-  return set_detached_error (error);
 }
 
 /* A shared lock becomes exclusive, without a moment in which it is neither. */

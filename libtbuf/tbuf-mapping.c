@@ -419,7 +419,7 @@ tbuf_mapping_close (TbufMapping *self)
 gboolean
 tbuf_mapping_is_closed (TbufMapping *self)
 {
-  return __atomic_load_n (&self->table.closed, __ATOMIC_ACQUIRE) != 0;
+  return tbuf_lock_table_is_closed (&self->table);
 }
 
 guint32 *

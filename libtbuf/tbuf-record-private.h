@@ -36,8 +36,8 @@ set_state (TbufRecord      *record,
 }
 
 static inline void
-read_record (TbufRecord *record,
-             TbufRecordCopy   *copy)
+read_record (TbufRecord     *record,
+             TbufRecordCopy *copy)
 {
   copy->state = __atomic_load_n (&record->state, __ATOMIC_ACQUIRE);
   copy->id = LOAD (record->id);
@@ -105,9 +105,9 @@ find_overlap (TbufLockTable *self,
 /* Whether another record keeps a claim from being held now. own_ticket is that
  * of the claim's own waiting record; G_MAXUINT64 for a newcomer. */
 static inline gboolean
-blocks (const TbufRecordCopy  *record,
-        const TbufClaim *claim,
-        guint64          own_ticket)
+blocks (const TbufRecordCopy *record,
+        const TbufClaim      *claim,
+        guint64               own_ticket)
 {
   if (!ranges_overlap (claim->start, claim->end, record->start, record->end) ||
       !modes_conflict (record->mode, claim->mode))
@@ -121,8 +121,8 @@ blocks (const TbufRecordCopy  *record,
 }
 
 static inline gboolean
-is_poison_for (const TbufRecordCopy  *record,
-               const TbufClaim *claim)
+is_poison_for (const TbufRecordCopy *record,
+               const TbufClaim      *claim)
 {
   return record->state == TBUF_RECORD_POISON &&
          !(claim->flags & (TBUF_RECORD_RECOVERS | TBUF_RECORD_NO_DATA)) &&
@@ -151,7 +151,7 @@ has_bit (const guint64 *bits,
 }
 
 static inline guint32
-get_pid (TbufLockTable  *self,
+get_pid (TbufLockTable        *self,
          const TbufRecordCopy *record)
 {
   return record->state == TBUF_RECORD_POISON ? (guint32) record->owner

@@ -262,7 +262,7 @@ tbuf_wait_look (TbufWait  *self,
         __atomic_store_n (&record->state, TBUF_RECORD_WAITING, __ATOMIC_SEQ_CST);
     }
 
-  if (__atomic_load_n (&table->closed, __ATOMIC_ACQUIRE) != 0)
+  if (tbuf_lock_table_is_closed (table))
     g_set_error_literal (error, TBUF_ERROR, TBUF_ERROR_CLOSED, "The arena was closed");
   else if (g_cancellable_set_error_if_cancelled (self->cancellable, error))
     ;
@@ -354,7 +354,7 @@ tbuf_wait_is_woken (const TbufWait *self)
 {
   TbufLockTable *table = self->table;
 
-  if (__atomic_load_n (&table->closed, __ATOMIC_ACQUIRE) != 0)
+  if (tbuf_lock_table_is_closed (table))
     return TRUE;
   if (self->index == NO_RECORD)
     return __atomic_load_n (&table->words->room, __ATOMIC_ACQUIRE) != self->room;
