@@ -216,7 +216,7 @@ check_plan (TbufLayout  *self,
             GError     **error)
 {
   g_autoptr (GError) cause = NULL;
-  g_autofree TbufPlanBuffer *buffers = g_new (TbufPlanBuffer, self->arrays->len);
+  g_autofree TbufPlanBuffer *buffers = g_new0 (TbufPlanBuffer, self->arrays->len);
   guint one, other;
 
   for (guint i = 0; i < self->arrays->len; i++)

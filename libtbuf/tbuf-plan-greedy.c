@@ -47,6 +47,8 @@ typedef struct
   guint    n_leaves;  /* a power of two */
   Span    *spans;     /* scratch: the neighbours of what is being placed */
   guint    n_spans;
+  guint   *apart;     /* the items that share no bytes with item 0, those with item 1 … */
+  guint   *apart_at;  /* … and where each list starts; both NULL if there are none */
 } Search;
 
 typedef enum
@@ -247,18 +249,52 @@ measure_breadths (Search *self)
     }
 }
 
+/* Lists for each item those that it is to be apart from. */
+static void
+list_apart (Search             *self,
+            const TbufPlanPair *separate,
+            guint               n_separate)
+{
+  g_autofree guint *place = g_new (guint, self->n_items);
+  guint sum = 0;
+
+  self->apart = g_new (guint, 2 * (gsize) n_separate);
+  self->apart_at = g_new0 (guint, (gsize) self->n_items + 1);
+  for (guint i = 0; i < self->n_items; i++)
+    place[self->items[i].index] = i;
+
+  for (guint i = 0; i < n_separate; i++)
+    {
+      self->apart_at[place[separate[i].one]]++;
+      self->apart_at[place[separate[i].other]]++;
+    }
+  for (guint i = 0; i <= self->n_items; i++)
+    self->apart_at[i] = sum += self->apart_at[i];
+
+  /* Filled from the end of each list, which leaves its start behind. */
+  for (guint i = 0; i < n_separate; i++)
+    {
+      self->apart[--self->apart_at[place[separate[i].one]]] = place[separate[i].other];
+      self->apart[--self->apart_at[place[separate[i].other]]] = place[separate[i].one];
+    }
+}
+
 static void
 search_init (Search               *self,
              const TbufPlanBuffer *buffers,
-             guint                 n_buffers)
+             guint                 n_buffers,
+             const TbufPlanPair   *separate,
+             guint                 n_separate)
 {
   self->n_items = n_buffers;
   self->items = g_new0 (Item, n_buffers);
   self->order = g_new (guint, n_buffers);
   self->n_leaves = round_up_to_power_of_two (n_buffers);
   self->latest = g_new (guint64, 2 * (gsize) self->n_leaves);
-  self->spans = g_new (Span, n_buffers);
+  self->spans = g_new (Span, (gsize) n_buffers + 2 * (gsize) n_separate);
   self->n_spans = 0;
+  self->apart = NULL;
+  self->apart_at = NULL;
 
   for (guint i = 0; i < n_buffers; i++)
     {
@@ -267,6 +303,8 @@ search_init (Search               *self,
     }
   qsort (self->items, n_buffers, sizeof *self->items, compare_starts);
   measure_breadths (self);
+  if (n_separate > 0)
+    list_apart (self, separate, n_separate);
 }
 
 static void
@@ -276,6 +314,8 @@ search_clear (Search *self)
   g_free (self->order);
   g_free (self->latest);
   g_free (self->spans);
+  g_free (self->apart);
+  g_free (self->apart_at);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Search, search_clear)
@@ -303,6 +343,38 @@ collect_spans (Search  *self,
 
   collect_spans (self, 2 * node, first, n_below / 2, n_items, lower);
   collect_spans (self, 2 * node + 1, first + n_below / 2, n_below / 2, n_items, lower);
+}
+
+static gboolean
+is_placed (const Search *self,
+           guint         index)
+{
+  return self->latest[self->n_leaves + index] > 0;
+}
+
+static void
+mark_placed (Search *self,
+             guint   index)
+{
+  for (guint node = self->n_leaves + index; node > 0; node /= 2)
+    self->latest[node] = MAX (self->latest[node], self->items[index].buffer.upper);
+}
+
+/* Adds the spans of what @index is to be apart from, alive or not. */
+static void
+collect_apart (Search *self,
+               guint   index)
+{
+  if (self->apart_at == NULL)
+    return;
+
+  for (guint i = self->apart_at[index]; i < self->apart_at[index + 1]; i++)
+    {
+      const TbufPlanBuffer *buffer = &self->items[self->apart[i]].buffer;
+
+      if (is_placed (self, self->apart[i]))
+        self->spans[self->n_spans++] = (Span) { buffer->offset, buffer->offset + buffer->size };
+    }
 }
 
 /* How many items start before @time. */
@@ -355,6 +427,7 @@ place (Search *self,
 
   self->n_spans = 0;
   collect_spans (self, 1, 0, self->n_leaves, count_starts_before (self, buffer->upper), buffer->lower);
+  collect_apart (self, index);
   qsort (self->spans, self->n_spans, sizeof *self->spans, compare_spans);
 
   for (guint i = 0; i < self->n_spans; i++)
@@ -375,9 +448,7 @@ place (Search *self,
   if (!found && !fits (buffer, floor, G_MAXUINT64, &buffer->offset))
     return FALSE;
 
-  for (guint node = self->n_leaves + index; node > 0; node /= 2)
-    self->latest[node] = MAX (self->latest[node], buffer->upper);
-
+  mark_placed (self, index);
   return TRUE;
 }
 
@@ -400,9 +471,22 @@ try_order (Search        *self,
     }
   g_qsort_with_data (self->order, (int) self->n_items, sizeof *self->order, compare_items, self->items);
 
+  /* What has a place already keeps it, and the others lie around it. */
+  for (guint i = 0; i < self->n_items; i++)
+    if (self->items[i].buffer.is_fixed)
+      {
+        mark_placed (self, i);
+        *height = MAX (*height, self->items[i].buffer.offset + self->items[i].buffer.size);
+      }
+  if (*height > limit)
+    return TRY_HOPELESS;
+
   for (guint i = 0; i < self->n_items; i++)
     {
       const TbufPlanBuffer *buffer = &self->items[self->order[i]].buffer;
+
+      if (buffer->is_fixed)
+        continue;
 
       if (i % 64 == 0)
         {
@@ -425,11 +509,8 @@ try_order (Search        *self,
 
 /*< private >
  * tbuf_plan_search_greedily:
- * @buffers: (array length=n_buffers) (inout): buffers of more than 0 bytes; their offsets are set
- * @n_buffers: how many; at least one
+ * @problem: at least one buffer, all of more than 0 bytes; the offsets are set of those that are not fixed
  * @target: a height that needs no improvement
- * @deadline: the monotonic time at which to be content with what has been found; G_MAXINT64: never
- * @cancellable: (nullable): a cancellable
  * @height: (out): the height of the plan
  * @error: return location for an error
  *
@@ -440,25 +521,24 @@ try_order (Search        *self,
  * Returns: whether there is a plan
  */
 gboolean
-tbuf_plan_search_greedily (TbufPlanBuffer  *buffers,
-                           guint            n_buffers,
+tbuf_plan_search_greedily (TbufPlanProblem *problem,
                            guint64          target,
-                           gint64           deadline,
-                           GCancellable    *cancellable,
                            guint64         *height,
                            GError         **error)
 {
+  TbufPlanBuffer *buffers = problem->buffers;
+  guint n_buffers = problem->n_buffers;
   g_auto (Search) search;
   g_autofree TbufPlanBuffer *candidate = g_new (TbufPlanBuffer, n_buffers);
   guint64 best = 0, reached;
   gboolean found = FALSE;
 
-  search_init (&search, buffers, n_buffers);
+  search_init (&search, buffers, n_buffers, problem->separate, problem->n_separate);
 
   for (guint i = 0; i < G_N_ELEMENTS (orders) * N_FITS && !(found && best <= target); i++)
     {
       TryResult result = try_order (&search, orders[i / N_FITS], i % N_FITS, found ? best - 1 : G_MAXUINT64,
-                                    found ? deadline : G_MAXINT64, cancellable, &reached);
+                                    found ? problem->deadline : G_MAXINT64, problem->cancellable, &reached);
 
       if (result == TRY_CANCELLED)
         {
@@ -472,7 +552,7 @@ tbuf_plan_search_greedily (TbufPlanBuffer  *buffers,
 
       for (guint j = 0; j < n_buffers; j++)
         candidate[search.items[j].index] = search.items[j].buffer;
-      if (!tbuf_plan_verify (candidate, n_buffers, reached, error))
+      if (!tbuf_plan_verify_offsets (candidate, n_buffers, problem->separate, problem->n_separate, reached, error))
         return FALSE;
 
       memcpy (buffers, candidate, n_buffers * sizeof *buffers);

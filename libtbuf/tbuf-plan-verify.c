@@ -137,22 +137,27 @@ tbuf_plan_find_overlap (const TbufPlanBuffer *buffers,
 }
 
 /*< private >
- * tbuf_plan_verify:
+ * tbuf_plan_verify_offsets:
  * @buffers: (array length=n_buffers): buffers with offsets
  * @n_buffers: how many
+ * @separate: (array length=n_separate): pairs of buffers that never share bytes
+ * @n_separate: how many
  * @height: the bytes that they may use
  * @error: return location for an error
  *
  * Checks that every offset suits its buffer's alignment, that every buffer
- * ends within @height, and that no two overlap while both live.
+ * ends within @height, that no two overlap while both live, and that those
+ * which are to be apart are.
  *
  * Returns: whether the plan holds; if not, the error is TBUF_ERROR_INFEASIBLE
  */
 gboolean
-tbuf_plan_verify (const TbufPlanBuffer  *buffers,
-                  guint                  n_buffers,
-                  guint64                height,
-                  GError               **error)
+tbuf_plan_verify_offsets (const TbufPlanBuffer  *buffers,
+                          guint                  n_buffers,
+                          const TbufPlanPair    *separate,
+                          guint                  n_separate,
+                          guint64                height,
+                          GError               **error)
 {
   guint one, other;
 
@@ -187,6 +192,21 @@ tbuf_plan_verify (const TbufPlanBuffer  *buffers,
                    "(%" G_GUINT64_FORMAT " bytes at offset %" G_GUINT64_FORMAT ") overlap while both live",
                    one, a->size, a->offset, other, b->size, b->offset);
       return FALSE;
+    }
+
+  for (guint i = 0; i < n_separate; i++)
+    {
+      const TbufPlanBuffer *a = &buffers[separate[i].one], *b = &buffers[separate[i].other];
+
+      /* Every buffer ends within the height, so these sums do not overflow. */
+      if (a->size > 0 && b->size > 0 && a->offset < b->offset + b->size && b->offset < a->offset + a->size)
+        {
+          g_set_error (error, TBUF_ERROR, TBUF_ERROR_INFEASIBLE,
+                       "Buffers %u (%" G_GUINT64_FORMAT " bytes at offset %" G_GUINT64_FORMAT ") and %u "
+                       "(%" G_GUINT64_FORMAT " bytes at offset %" G_GUINT64_FORMAT ") share bytes, but are to be apart",
+                       separate[i].one, a->size, a->offset, separate[i].other, b->size, b->offset);
+          return FALSE;
+        }
     }
 
   return TRUE;

@@ -71,7 +71,7 @@ assert_holds (const TbufPlanBuffer *buffers,
   g_assert_cmpuint (tbuf_plan_get_height (plan), ==, height);
   g_assert_cmpuint (height, <=, unshared);
   g_assert_cmpuint (tbuf_plan_get_lower_bound (plan), <=, height);
-  g_assert_true (tbuf_plan_verify (buffers, n_buffers, height, &error));
+  g_assert_true (tbuf_plan_verify_offsets (buffers, n_buffers, NULL, 0, height, &error));
   g_assert_no_error (error);
 }
 
@@ -408,6 +408,48 @@ test_cancelled_plan_keeps_its_offsets (void)
   g_assert_cmpuint (tbuf_plan_get_height (plan), ==, 30);
 }
 
+/* Boxes that stay, and pairs that are to be apart: found wherever the others are. */
+static void
+test_search_respects_fixed_and_separate (void)
+{
+  g_autoptr (GRand) random = g_rand_new_with_seed (7);
+
+  for (guint round = 0; round < 200; round++)
+    {
+      TbufPlanBuffer buffers[24] = { 0 };
+      TbufPlanPair pairs[12];
+      guint n_buffers = (guint) g_rand_int_range (random, 2, G_N_ELEMENTS (buffers) + 1);
+      guint n_pairs = (guint) g_rand_int_range (random, 0, G_N_ELEMENTS (pairs) + 1);
+      guint64 fixed_end = 0;
+      TbufPlanProblem problem = {
+        .buffers = buffers, .n_buffers = n_buffers, .separate = pairs, .n_separate = n_pairs, .deadline = G_MAXINT64,
+      };
+      TbufPlanResult result;
+      g_autoptr (GError) error = NULL;
+
+      make_random_buffers (random, buffers, n_buffers, 10);
+      for (guint i = 0; i < n_buffers; i += 5)
+        {
+          buffers[i].is_fixed = TRUE;
+          buffers[i].offset = fixed_end + 128 * (guint64) g_rand_int_range (random, 0, 4);
+          buffers[i].offset -= buffers[i].offset % 128;
+          fixed_end = buffers[i].offset + buffers[i].size + 127;
+        }
+      for (guint i = 0; i < n_pairs; i++)
+        {
+          pairs[i].one = (guint) g_rand_int_range (random, 1, (gint32) n_buffers);
+          pairs[i].other = (guint) g_rand_int_range (random, 0, (gint32) pairs[i].one);
+        }
+
+      g_assert_true (tbuf_plan_search (&problem, &result, &error));
+      g_assert_no_error (error);
+      g_assert_nonnull (result.method);
+      g_assert_cmpuint (result.lower_bound, <=, result.height);
+      g_assert_true (tbuf_plan_verify_offsets (buffers, n_buffers, pairs, n_pairs, result.height, &error));
+      g_assert_no_error (error);
+    }
+}
+
 static void
 test_no_time_is_enough_for_one_plan (void)
 {
@@ -440,7 +482,7 @@ test_verifier_finds_overlaps (void)
   g_autoptr (GError) error = NULL;
   guint one = 0, other = 0;
 
-  g_assert_true (tbuf_plan_verify (buffers, G_N_ELEMENTS (buffers), 30, &error));
+  g_assert_true (tbuf_plan_verify_offsets (buffers, G_N_ELEMENTS (buffers), NULL, 0, 30, &error));
   g_assert_no_error (error);
 
   for (guint64 offset = 11; offset < 30; offset++)
@@ -455,7 +497,7 @@ test_verifier_finds_overlaps (void)
     }
 
   buffers[4].offset = 9;
-  g_assert_false (tbuf_plan_verify (buffers, G_N_ELEMENTS (buffers), 30, &error));
+  g_assert_false (tbuf_plan_verify_offsets (buffers, G_N_ELEMENTS (buffers), NULL, 0, 30, &error));
   g_assert_error (error, TBUF_ERROR, TBUF_ERROR_INFEASIBLE);
 }
 
@@ -496,17 +538,17 @@ test_verifier_rejects_misalignment_and_excess (void)
   TbufPlanBuffer buffer = { .lower = 0, .upper = 1, .size = 10, .alignment = 8, .offset = 12 };
   g_autoptr (GError) error = NULL;
 
-  g_assert_false (tbuf_plan_verify (&buffer, 1, 100, &error));
+  g_assert_false (tbuf_plan_verify_offsets (&buffer, 1, NULL, 0, 100, &error));
   g_assert_error (error, TBUF_ERROR, TBUF_ERROR_INFEASIBLE);
   g_clear_error (&error);
 
   buffer.offset = 16;
-  g_assert_false (tbuf_plan_verify (&buffer, 1, 25, &error));
+  g_assert_false (tbuf_plan_verify_offsets (&buffer, 1, NULL, 0, 25, &error));
   g_assert_error (error, TBUF_ERROR, TBUF_ERROR_INFEASIBLE);
   g_clear_error (&error);
 
   buffer.offset = G_MAXUINT64 - 7;
-  g_assert_false (tbuf_plan_verify (&buffer, 1, G_MAXUINT64, &error));
+  g_assert_false (tbuf_plan_verify_offsets (&buffer, 1, NULL, 0, G_MAXUINT64, &error));
   g_assert_error (error, TBUF_ERROR, TBUF_ERROR_INFEASIBLE);
 }
 
@@ -528,6 +570,7 @@ main (int   argc,
   g_test_add_func ("/tbuf/plan/many-buffers", test_many_buffers);
   g_test_add_func ("/tbuf/plan/parts-share-all-bytes", test_parts_share_all_bytes);
   g_test_add_func ("/tbuf/plan/cancelled-plan-keeps-its-offsets", test_cancelled_plan_keeps_its_offsets);
+  g_test_add_func ("/tbuf/plan/search-respects-fixed-and-separate", test_search_respects_fixed_and_separate);
   g_test_add_func ("/tbuf/plan/no-time-is-enough-for-one-plan", test_no_time_is_enough_for_one_plan);
   g_test_add_func ("/tbuf/plan/verifier/finds-overlaps", test_verifier_finds_overlaps);
   g_test_add_func ("/tbuf/plan/verifier/agrees-with-every-pair", test_verifier_agrees_with_every_pair);
