@@ -23,8 +23,10 @@
 /* How long a waiter can be overtaken. */
 #define PATIENCE_US 1000
 
-/* How often a waiter looks for itself whether those it waits for still live. */
-#define BACKSTOP_US 20000
+/* How often a waiter looks for itself whether those it waits for still live: less
+ * often where many wait, as each look takes longer then, and there are more of them. */
+#define BACKSTOP_US 10000
+#define BACKSTOP_PER_WAITER_US 20
 
 /* What a look is worth, beyond the time that is left: a grant may have come. */
 #define LAST_LOOK_GUARD_US 1000
@@ -157,6 +159,14 @@ get_time_left (const TbufWait *self)
   return MAX (self->timeout_us - (g_get_monotonic_time () - self->start_time), 0);
 }
 
+static gint64
+get_backstop (const TbufWait *self)
+{
+  guint32 n_waiting = LOAD (self->table->words->n_waiting);
+
+  return BACKSTOP_US + BACKSTOP_PER_WAITER_US * (gint64) MIN (n_waiting, TBUF_MAX_WAITING);
+}
+
 /* Whether waiting could never end. The walk from waiter to waiter is long where
  * there are many: it is repeated at growing intervals. */
 static gboolean
@@ -167,7 +177,7 @@ is_hopeless (TbufWait *self)
   if (!self->suspects_deadlock && waited < self->next_walk)
     return FALSE;
 
-  self->next_walk = self->next_walk == 0 ? PATIENCE_US : MAX (2 * waited, BACKSTOP_US);
+  self->next_walk = self->next_walk == 0 ? PATIENCE_US : MAX (2 * waited, 2 * BACKSTOP_US);
   self->suspects_deadlock =
     (self->claim.partner != 0 && tbuf_lock_table_has_upgrader (self->table, &self->claim, self->index)) ||
     (self->owner != 0 && tbuf_lock_table_would_deadlock (self->table, &self->claim, self->index, self->owner));
@@ -337,7 +347,7 @@ tbuf_wait_probe (TbufWait *self)
   gint64 now = g_get_monotonic_time ();
 
   self->may_give_up = TRUE;
-  if (self->last_probe != 0 && now - self->last_probe < BACKSTOP_US)
+  if (self->last_probe != 0 && now - self->last_probe < get_backstop (self))
     return;
 
   self->last_probe = now;
@@ -366,12 +376,16 @@ tbuf_wait_is_woken (const TbufWait *self)
 gint64
 tbuf_wait_get_sleep_time (const TbufWait *self)
 {
-  gint64 waited = g_get_monotonic_time () - self->start_time;
+  gint64 now = g_get_monotonic_time (), waited = now - self->start_time;
+  gint64 limit = get_time_left (self);
 
   if (!self->may_give_up || self->suspects_deadlock)
     return 0;
+  if (waited < PATIENCE_US)
+    limit = MIN (limit, PATIENCE_US - waited);
 
-  return MIN (waited < PATIENCE_US ? PATIENCE_US - waited : BACKSTOP_US, get_time_left (self));
+  /* From the last probe on: a poke in between must not put off the next one. */
+  return MIN (limit, MAX (self->last_probe + get_backstop (self) - now, 0));
 }
 
 /* The guard could not be had in time: the request ends without it. The next owner
