@@ -35,14 +35,16 @@ typedef struct
   guint32 partner; /* for an upgrade: the index + 1 of the shared record that becomes exclusive */
 } TbufClaim;
 
-/* What one object holds. Read and written under the guard only. */
+/* What one object holds. Read and written under the guard, except where the guard
+ * can't be had in time. */
 typedef struct
 {
-  guint32 record;      /* its record's index + 1; 0: holds nothing */
-  guint32 mode;        /* TbufLockMode */
-  guint32 count;       /* of shared holds */
-  guint32 attachment;  /* the table's at that time; another one since a fork */
-  guint64 owner;       /* the thread that took it; 0: several did */
+  guint32 record;       /* its record's index + 1; 0: holds nothing */
+  guint32 mode;         /* TbufLockMode */
+  guint32 count;        /* of shared holds */
+  guint32 attachment;   /* the table's at that time; another one since a fork */
+  guint64 owner;        /* the thread that took it; 0: several did */
+  GArray *sharers;      /* (owned) (nullable) of TbufSharer, where there are several */
   int     is_upgrading; /* a thread waits for it to become exclusive */
 } TbufHold;
 
@@ -177,6 +179,21 @@ gboolean         tbuf_lock_table_has_upgrader   (TbufLockTable    *self,
 void             tbuf_lock_table_announce       (TbufLockTable    *self,
                                                  guint64           start,
                                                  guint64           end);
+
+/* tbuf-hold.c: under the guard */
+void             tbuf_hold_set                  (TbufHold         *self,
+                                                 TbufLockTable    *table,
+                                                 const TbufClaim  *claim,
+                                                 guint32           index,
+                                                 guint64           owner);
+void             tbuf_hold_count                (TbufHold         *self,
+                                                 TbufLockTable    *table,
+                                                 guint64           owner);
+gboolean         tbuf_hold_uncount              (TbufHold         *self,
+                                                 TbufLockTable    *table,
+                                                 guint64           owner);
+gboolean         tbuf_hold_is_thread_s          (const TbufHold   *self,
+                                                 guint64           owner);
 
 /* tbuf-lock.c: what a caller does; takes the guard itself */
 gboolean         tbuf_lock_acquire              (TbufLockTable    *self,

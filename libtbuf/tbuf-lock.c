@@ -144,11 +144,14 @@ tbuf_lock_acquire (TbufLockTable   *self,
 
   if (G_LIKELY (!tbuf_lock_table_is_closed (self) && !g_cancellable_is_cancelled (cancellable)))
     {
-      /* Shared locks of one object are counted, and an empty range meets nothing. */
+      /* Shared locks of one object are counted, and an empty range meets nothing.
+       * A thread that has one waits for nobody who may wait for it. */
       if (hold->record != 0 && hold->mode == claim->mode && !hold->is_upgrading &&
-          (claim->mode == TBUF_LOCK_MODE_SHARED || claim->start >= claim->end))
+          (claim->mode == TBUF_LOCK_MODE_SHARED || claim->start >= claim->end) &&
+          (tbuf_hold_is_thread_s (hold, owner) ||
+           tbuf_lock_table_examine (self, claim, NO_RECORD, &obstacle) == TBUF_VERDICT_FREE))
         {
-          tbuf_wait_count_hold (self, hold, owner);
+          tbuf_hold_count (hold, self, owner);
           tbuf_guard_leave (self);
           return TRUE;
         }
@@ -157,7 +160,7 @@ tbuf_lock_acquire (TbufLockTable   *self,
           tbuf_lock_table_examine (self, claim, NO_RECORD, &obstacle) == TBUF_VERDICT_FREE &&
           tbuf_lock_table_has_room (self, claim, FALSE))
         {
-          tbuf_wait_set_hold (self, hold, claim, tbuf_lock_table_add (self, claim, TBUF_RECORD_HELD, owner), owner);
+          tbuf_hold_set (hold, self, claim, tbuf_lock_table_add (self, claim, TBUF_RECORD_HELD, owner), owner);
           tbuf_guard_leave (self);
 
           /* What the caller writes comes after the sequences that tell of it. */
@@ -210,7 +213,7 @@ take_record (TbufLockTable *self,
 {
   guint32 index = hold->record - 1;
 
-  *hold = (TbufHold) { 0 };
+  *hold = (TbufHold) { .sharers = hold->sharers };
   return record_is_ours (self, index) ? index : NO_RECORD;
 }
 
@@ -255,11 +258,11 @@ tbuf_lock_release (TbufLockTable   *self,
 
       if (!check_held (self, hold, error))
         return FALSE;
-      if (hold->count > 1)
-        {
-          __atomic_sub_fetch (&hold->count, 1, __ATOMIC_RELAXED);
-          return TRUE;
-        }
+
+      /* The sharers are left as they are: the thread passes for one of them until
+       * the record goes. */
+      if (hold->count > 1 && __atomic_sub_fetch (&hold->count, 1, __ATOMIC_RELAXED) > 0)
+        return TRUE;
 
       number = __atomic_exchange_n (&hold->record, 0, __ATOMIC_ACQ_REL);
       if (number == 0)
@@ -277,9 +280,8 @@ tbuf_lock_release (TbufLockTable   *self,
       tbuf_guard_leave (self);
       return FALSE;
     }
-  if (hold->count > 1)
+  if (G_UNLIKELY (hold->count > 1) && tbuf_hold_uncount (hold, self, tbuf_thread_get_token ()))
     {
-      hold->count--;
       tbuf_guard_leave (self);
       return TRUE;
     }
@@ -394,7 +396,12 @@ tbuf_lock_abandon (TbufLockTable *self,
 {
   guint32 index;
 
-  if (hold->record == 0 || self->participant.id == 0 || hold_is_stale (self, hold))
+  /* What another thread was changing at a fork is left alone in the child. */
+  if (self->participant.id == 0 || hold_is_stale (self, hold))
+    return;
+
+  g_clear_pointer (&hold->sharers, g_array_unref);
+  if (hold->record == 0)
     return;
 
   if (tbuf_guard_enter (self, UNLOCK_GUARD_US) != TBUF_GUARD_ENTERED)

@@ -68,8 +68,9 @@ acquire (TbufRegion       *self,
  *
  * Locks the region's bytes, and waits for that as long as it may.
  *
- * Shared locks of one object are counted. While it holds an exclusive one, the
- * same object can't take another.
+ * Shared locks of one object are counted. A thread that has one of them waits for
+ * nobody to get another; any other thread waits its turn. While the object holds
+ * an exclusive lock, it can't take another.
  *
  * Errors: `INVALID` (no such mode, or an empty region), `READ_ONLY`, `NOT_LIVE`
  * (the view's array is not live in the current phase), `BUSY` (with a timeout of
@@ -313,10 +314,11 @@ tbuf_region_downgrade (TbufRegion  *self,
  * @self: a region
  * @error: return location for an error
  *
- * Releases the lock that this object holds, or one of its shared ones.
+ * Releases the lock that this object holds, or one of its shared ones: that of
+ * the calling thread, if it has one.
  *
  * Errors: `NOT_HELD` (it holds none), `DETACHED` (it was taken before a fork,
- * in the parent process).
+ * in the parent process), `FORMAT` (another process wrote over the lock).
  *
  * Returns: %TRUE if there was one
  *

@@ -473,7 +473,7 @@ tbuf_region_finalize (GObject *object)
 {
   TbufRegion *self = (TbufRegion *) object;
 
-  if (self->hold.record != 0)
+  if (self->mapping != NULL)
     tbuf_lock_abandon (&self->mapping->table, &self->hold);
 
   g_clear_pointer (&self->mapping, tbuf_mapping_unref);

@@ -47,14 +47,4 @@ void         tbuf_wait_withdraw       (TbufWait         *self);
 gboolean     tbuf_wait_run            (TbufWait         *self,
                                        GError          **error);
 
-/* Under the guard: the claim is granted. */
-void         tbuf_wait_count_hold     (TbufLockTable    *table,
-                                       TbufHold         *hold,
-                                       guint64           owner);
-void         tbuf_wait_set_hold       (TbufLockTable    *table,
-                                       TbufHold         *hold,
-                                       const TbufClaim  *claim,
-                                       guint32           index,
-                                       guint64           owner);
-
 G_END_DECLS

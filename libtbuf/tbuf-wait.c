@@ -88,46 +88,6 @@ set_obstacle_error (const TbufWait *self,
                  mode_to_string (obstacle->mode), obstacle->start, obstacle->end - 1);
 }
 
-/* One more shared lock of the same object. When it is another thread's, no thread
- * is known to release it, and none is told of a deadlock because of it. */
-void
-tbuf_wait_count_hold (TbufLockTable *table,
-                      TbufHold      *hold,
-                      guint64        owner)
-{
-  hold->count++;
-  if (hold->owner == owner)
-    return;
-
-  hold->owner = 0;
-  __atomic_store_n (&table->records[hold->record - 1].owner, 0, __ATOMIC_RELAXED);
-}
-
-/* The record holds the claim from now on. */
-void
-tbuf_wait_set_hold (TbufLockTable   *table,
-                    TbufHold        *hold,
-                    const TbufClaim *claim,
-                    guint32          index,
-                    guint64          owner)
-{
-  /* Two threads that waited for shared locks through one object share a record. */
-  if (G_UNLIKELY (hold->record != 0 && hold->attachment == table->attachment))
-    {
-      tbuf_lock_table_release (table, index);
-      tbuf_wait_count_hold (table, hold, owner);
-      return;
-    }
-
-  *hold = (TbufHold) {
-    .record = index + 1,
-    .mode = claim->mode,
-    .count = 1,
-    .attachment = table->attachment,
-    .owner = owner,
-  };
-}
-
 static void
 complete (TbufWait *self)
 {
@@ -144,7 +104,7 @@ complete (TbufWait *self)
         tbuf_lock_table_hold (self->table, self->index);
       else
         self->index = tbuf_lock_table_add (self->table, &self->claim, TBUF_RECORD_HELD, self->owner);
-      tbuf_wait_set_hold (self->table, self->hold, &self->claim, self->index, self->owner);
+      tbuf_hold_set (self->hold, self->table, &self->claim, self->index, self->owner);
     }
 
   self->index = NO_RECORD;

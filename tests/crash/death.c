@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <linux/futex.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -92,23 +91,6 @@ wait_for_range (gpointer data)
   return NULL;
 }
 
-/* Until so many wait, and the last of them has been asleep once. */
-static void
-await_waiters (const Table *table,
-               guint        n)
-{
-  guint n_entitled = 0;
-
-  while (n_entitled < n)
-    {
-      n_entitled = 0;
-      for (guint i = 0; i < TBUF_N_RECORDS; i++)
-        n_entitled += __atomic_load_n (&table->records[i].state, __ATOMIC_ACQUIRE) == TBUF_RECORD_WAITING &&
-                      (__atomic_load_n (&table->records[i].flags, __ATOMIC_RELAXED) & TBUF_RECORD_ENTITLED) != 0;
-      sched_yield ();
-    }
-}
-
 static void
 poke (const Table *table)
 {
@@ -153,9 +135,9 @@ run_round (Round *self,
   close (fds[1]);
   g_assert_cmpint (read (fds[0], &byte, 1), ==, 1);
   if (self->kind == HOLDS_THE_TURN)
-    await_waiters (&self->table, 1);
+    table_await_entitled (&self->table, 1);
   thread = g_thread_new ("waiter", wait_for_range, self);
-  await_waiters (&self->table, self->kind == HOLDS_THE_TURN ? 2 : 1);
+  table_await_entitled (&self->table, self->kind == HOLDS_THE_TURN ? 2 : 1);
 
   /* A pipe that says nothing: the kill comes at any moment between two looks of the waiter. */
   if (kill_after_ms > 0)

@@ -394,7 +394,7 @@ run_scribbler (int     fd,
 /* --- the whole --- */
 
 static TbufArena *
-new_arena (void)
+new_arena_with_layout (void)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (TbufLayout) layout = tbuf_layout_new ();
@@ -448,7 +448,7 @@ run_scribble (gint64  seconds,
               guint32 seed)
 {
   const struct timespec pause = { 0, 10000000 };
-  g_autoptr (TbufArena) arena = new_arena ();
+  g_autoptr (TbufArena) arena = new_arena_with_layout ();
   Table table = table_map (tbuf_arena_get_fd (arena));
   int fd = tbuf_arena_get_fd (arena);
   gint64 begin = g_get_monotonic_time (), now = begin;

@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <tbuf.h>
 
+#include "../ranges.h"
+
 /* The control region of an arena as the tests look at it: behind the library's
  * back, and without taking part. */
 #include "tbuf-lock-table-private.h"
@@ -21,7 +23,7 @@ typedef struct
   guint64    *ends;
 } Table;
 
-static inline Table
+static inline G_GNUC_UNUSED Table
 table_map (int fd)
 {
   const TbufSuperblock *superblock;
@@ -43,14 +45,14 @@ table_map (int fd)
   return self;
 }
 
-static inline void
+static inline G_GNUC_UNUSED void
 table_unmap (Table *self)
 {
   munmap (self->base, self->size);
 }
 
 /* A record's state, and whether a participant of that process has it. */
-static inline guint32
+static inline G_GNUC_UNUSED guint32
 table_get_state (const Table *self,
                  guint        index,
                  pid_t        pid)
@@ -63,7 +65,7 @@ table_get_state (const Table *self,
 }
 
 /* What the table says that is not so when nobody holds anything; NULL: nothing. */
-static inline const char *
+static inline G_GNUC_UNUSED const char *
 table_find_leak (const Table *self)
 {
   const TbufWords *words = self->words;
@@ -85,20 +87,24 @@ table_find_leak (const Table *self)
   return NULL;
 }
 
-/* A region of some bytes, each time a new object. */
-static inline TbufRegion *
-new_range (TbufArena *arena,
-           gsize      offset,
-           gsize      n_bytes)
+/* Until so many wait who are not overtaken any more. */
+static inline G_GNUC_UNUSED void
+table_await_entitled (const Table *self,
+                      guint        n)
 {
-  g_autoptr (GError) error = NULL;
-  TbufView *view = tbuf_arena_create_view (arena, TBUF_DTYPE_UINT8, offset, n_bytes, &error);
+  guint n_entitled = 0;
 
-  g_assert_no_error (error);
-  return TBUF_REGION (view);
+  while (n_entitled < n)
+    {
+      n_entitled = 0;
+      for (guint i = 0; i < TBUF_N_RECORDS; i++)
+        n_entitled += __atomic_load_n (&self->records[i].state, __ATOMIC_ACQUIRE) == TBUF_RECORD_WAITING &&
+                      (__atomic_load_n (&self->records[i].flags, __ATOMIC_RELAXED) & TBUF_RECORD_ENTITLED) != 0;
+      g_thread_yield ();
+    }
 }
 
-static inline TbufArena *
+static inline G_GNUC_UNUSED TbufArena *
 open_again (TbufArena *arena)
 {
   g_autoptr (GError) error = NULL;

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <tbuf.h>
+
+#include "crash/table.h"
+
+/* Locks of several threads of one process, and threads that come and go. */
+
+typedef struct
+{
+  TbufArena  *arena;
+  Table       table;
+  TbufRegion *shared;   /* what all of the threads use */
+  TbufRegion *other;    /* the same bytes, as an object of its own */
+} Fixture;
+
+static void
+set_up (Fixture       *self,
+        gconstpointer  data)
+{
+  self->arena = new_arena ();
+  self->table = table_map (tbuf_arena_get_fd (self->arena));
+  self->shared = new_range (self->arena, 0, 64);
+  self->other = new_range (self->arena, 32, 64);
+}
+
+static void
+tear_down (Fixture       *self,
+           gconstpointer  data)
+{
+  g_assert_null (table_find_leak (&self->table));
+  table_unmap (&self->table);
+  g_object_unref (self->shared);
+  g_object_unref (self->other);
+  g_assert_finalize_object (self->arena);
+}
+
+static gpointer
+write_once (gpointer data)
+{
+  TbufRegion *region = data;
+
+  assert_locks (region, TBUF_LOCK_MODE_EXCLUSIVE);
+  *(guint64 *) tbuf_region_get_address (region) += 1;
+  assert_unlocks (region);
+  return NULL;
+}
+
+static gpointer
+try_to_read (gpointer data)
+{
+  assert_lock_fails (data, TBUF_LOCK_MODE_SHARED, 0, TBUF_ERROR_BUSY);
+  return NULL;
+}
+
+static gpointer
+read_once (gpointer data)
+{
+  TbufRegion *region = data;
+  guint64 value;
+
+  assert_locks (region, TBUF_LOCK_MODE_SHARED);
+  value = *(guint64 *) (tbuf_region_get_address (region) + 32);
+  assert_unlocks (region);
+  return GSIZE_TO_POINTER (value);
+}
+
+/* The object's shared lock never ends by itself while threads pass it on: whoever
+ * has no part in it yet queues behind the writer; who has one does not. */
+static void
+test_threads_of_one_object_let_a_writer_in (Fixture       *self,
+                                            gconstpointer  data)
+{
+  GThread *writer, *reader;
+
+  assert_locks (self->shared, TBUF_LOCK_MODE_SHARED);
+  writer = g_thread_new ("writer", write_once, self->other);
+  table_await_entitled (&self->table, 1);
+
+  g_thread_join (g_thread_new ("newcomer", try_to_read, self->shared));
+  assert_locks (self->shared, TBUF_LOCK_MODE_SHARED);
+  reader = g_thread_new ("reader", read_once, self->shared);
+  table_await_entitled (&self->table, 2);
+
+  assert_unlocks (self->shared);
+  assert_unlocks (self->shared);
+  g_thread_join (writer);
+  g_assert_cmpuint (GPOINTER_TO_SIZE (g_thread_join (reader)), ==, 1);
+}
+
+static gpointer
+take_part (gpointer data)
+{
+  assert_locks (data, TBUF_LOCK_MODE_SHARED);
+  return NULL;
+}
+
+/* Of two threads that share an object, one lets go: then it is the other's alone,
+ * which is told that it would wait for itself. */
+static void
+test_the_last_thread_that_shares_is_known (Fixture       *self,
+                                           gconstpointer  data)
+{
+  g_thread_join (g_thread_new ("sharer", take_part, self->shared));
+  assert_locks (self->shared, TBUF_LOCK_MODE_SHARED);
+  assert_lock_fails (self->other, TBUF_LOCK_MODE_EXCLUSIVE, 2000, TBUF_ERROR_TIMED_OUT);
+
+  /* One's own hold ends first; what is left is that of the thread that is gone. */
+  assert_unlocks (self->shared);
+  assert_locks (self->shared, TBUF_LOCK_MODE_SHARED);
+  assert_unlocks (self->shared);
+  assert_unlocks (self->shared);
+  assert_unlock_fails (self->shared, TBUF_ERROR_NOT_HELD);
+
+  assert_locks (self->shared, TBUF_LOCK_MODE_SHARED);
+  g_thread_join (g_thread_new ("sharer", read_once, self->shared));
+  assert_lock_fails (self->other, TBUF_LOCK_MODE_EXCLUSIVE, -1, TBUF_ERROR_DEADLOCK);
+  assert_unlocks (self->shared);
+}
+
+#define ADD(name, func) g_test_add ("/tbuf/lock/" name, Fixture, NULL, set_up, func, tear_down)
+
+int
+main (int    argc,
+      char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+
+  ADD ("threads-of-one-object-let-a-writer-in", test_threads_of_one_object_let_a_writer_in);
+  ADD ("the-last-thread-that-shares-is-known", test_the_last_thread_that_shares_is_known);
+
+  return g_test_run ();
+}
