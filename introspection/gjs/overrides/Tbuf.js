@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
 /* What JavaScript adds to Tbuf: typed arrays over the memory itself, iteration,
- * and locks that end by themselves. Everything else is plain introspection. */
+ * locks that end by themselves, and promises. Everything else is plain introspection.
+ * Whatever is thrown here is a GLib.Error, so that handlers can ask error.matches(). */
 
 /* exported _init */
 
-const {GLib, GObject} = imports.gi;
+const {Gio, GLib, GObject} = imports.gi;
 const System = imports.system;
 
 let Tbuf, nativeOrder;
@@ -102,8 +103,11 @@ function findRoute() {
         view.set_item(0, 0);
     }
 
-    throw new Error('Tbuf can make no typed array without a copy, so it makes none. ' +
-        `In this gjs (${System.version}), ${reasons.join('; ')}`);
+    throw new Gio.IOErrorEnum({
+        code: Gio.IOErrorEnum.NOT_SUPPORTED,
+        message: 'Tbuf can make no typed array without a copy, so it makes none. ' +
+            `In this gjs (${System.version}), ${reasons.join('; ')}`,
+    });
 }
 
 function newBuffer(bytes) {
@@ -182,6 +186,26 @@ function windowOf(view, first, nItems) {
     return newArray(view, view.get_bytes().new_from_bytes(first * itemSize, nItems * itemSize));
 }
 
+/* An ArrayBuffer has at most 8 GiB, and 1 GiB is a multiple of every item's size. */
+const WINDOW_BYTES = 2 ** 30;
+
+/* One typed array after the other, to the end. */
+function* arraysOf(view, nItems) {
+    const bytes = view.get_bytes();
+    const size = nItems * view.get_item_size();
+
+    for (let offset = 0; offset < bytes.get_size(); offset += size)
+        yield newArray(view, bytes.new_from_bytes(offset, Math.min(size, bytes.get_size() - offset)));
+}
+
+function windowsOf(view, nItems = WINDOW_BYTES / view.get_item_size()) {
+    if (!Number.isSafeInteger(nItems) || nItems <= 0)
+        throw newError(Tbuf.Error.INVALID, `Windows have a whole number of items, 1 or more, not ${nItems}`);
+
+    view.check_access(true);
+    return arraysOf(view, nItems);
+}
+
 /* All bytes of an arena, as a view. */
 function byteView(arena) {
     return arena.create_view(Tbuf.Dtype.UINT8, 0, arena.get_size());
@@ -234,7 +258,14 @@ function items(view) {
     view.check_access(false);
     if (dtype.toItem || dtype.isComplex || whyNoArray(view) !== null)
         return convertedItems(view, dtype);
+    if (view.get_n_bytes() > WINDOW_BYTES)
+        return itemsOfLarge(view);
     return newArray(view).values();
+}
+
+function* itemsOfLarge(view) {
+    for (const array of arraysOf(view, WINDOW_BYTES / view.get_item_size()))
+        yield* array;
 }
 
 function copyOf(view) {
@@ -292,36 +323,41 @@ class Guard {
     }
 }
 
-let regionLock;
-
-const lockOptions = ['shared', 'timeout', 'cancellable'];
+/* How a wait ends without success, and what a lock has besides. */
+const waitOptions = ['timeout', 'cancellable'];
+const lockOptions = ['shared', ...waitOptions];
 
 /* A slip here must not become an exclusive lock without a timeout. */
-function checkLockOptions(options) {
+function checkOptions(options, known, what) {
     if (options === null || typeof options !== 'object' || options instanceof GObject.Object) {
-        throw new TypeError('The options of a lock are an object such as {shared: true}, ' +
+        throw newError(Tbuf.Error.INVALID, `The options of a ${what} are an object such as {timeout: 0.5}, ` +
             `not ${typeof options === 'object' ? options : `a ${typeof options}`}`);
     }
 
     for (const key of Object.keys(options)) {
-        if (!lockOptions.includes(key))
-            throw new TypeError(`A lock has no option "${key}", but ${lockOptions.join(', ')}`);
+        if (!known.includes(key))
+            throw newError(Tbuf.Error.INVALID, `A ${what} has no option "${key}", but ${known.join(', ')}`);
     }
 }
 
-function acquire(region, options = {}) {
-    checkLockOptions(options);
-
-    const {shared = false, timeout = null, cancellable = null} = options;
-    const mode = shared ? Tbuf.LockMode.SHARED : Tbuf.LockMode.EXCLUSIVE;
-
-    regionLock.call(region, mode, toMicroseconds(timeout), cancellable);
+/* The options of a wait, as what introspection asks for. */
+function waitArguments(options = {}) {
+    checkOptions(options, waitOptions, 'wait');
+    return [toMicroseconds(options.timeout), options.cancellable ?? null];
 }
 
-function withLock(region, fn, options) {
+function lockArguments(options = {}) {
+    checkOptions(options, lockOptions, 'lock');
+    return [
+        options.shared ? Tbuf.LockMode.SHARED : Tbuf.LockMode.EXCLUSIVE,
+        toMicroseconds(options.timeout), options.cancellable ?? null,
+    ];
+}
+
+/* Calls fn while the region, which is locked already, still is, or until the promise that it returns settles. */
+function runLocked(region, fn) {
     let result, isPending;
 
-    acquire(region, options);
     try {
         result = fn(region);
         isPending = typeof result?.then === 'function';
@@ -362,20 +398,66 @@ function firstItems(view) {
 /* Signals that arrive only while the region is watched. */
 const watchedSignals = ['locked', 'unlocked', 'owner-died', 'changed', 'notify::lock-state'];
 
-function overrideRegion(prototype) {
-    regionLock = prototype.lock;
+/* Lets a method that waits, and its asynchronous twin, take an object of options instead of introspection's
+ * timeout in microseconds and cancellable. The twin becomes a promise if it gets no callback.
+ *
+ * nFixed arguments stand before the options, and toArguments makes introspection's of these. The result is what
+ * finish makes of what introspection returns, where there were options. */
+function overrideWait(prototype, name, nFixed, toArguments, finish) {
+    const method = prototype[name];
+    const hasOptions = args => args.length <= nFixed + 1 && typeof args[nFixed] !== 'number';
+    const introspected = args => [...args.slice(0, nFixed), ...toArguments(args[nFixed])];
 
-    /* Plain introspection's lock (mode, timeout_us, cancellable) goes on as it is. */
-    prototype.lock = function (...args) {
-        if (typeof args[0] === 'number')
-            return regionLock.apply(this, args);
-
-        acquire(this, args[0]);
-        return new Guard(this);
+    prototype[name] = function (...args) {
+        if (!hasOptions(args))
+            return method.apply(this, args);
+        return finish(this, method.apply(this, introspected(args)));
     };
 
+    const asyncName = `${name}_async`;
+    if (prototype[asyncName] === undefined)
+        return;
+
+    /* What gjs itself offers to programs: those that call this too change nothing. */
+    Gio._promisify(prototype, asyncName, `${name}_finish`);
+    const asyncMethod = prototype[asyncName];
+
+    prototype[asyncName] = function (...args) {
+        if (!hasOptions(args))
+            return asyncMethod.apply(this, args);
+
+        return (async () => finish(this, await asyncMethod.apply(this, introspected(args))))();
+    };
+}
+
+/* Whatever introspection returns in front of the values that are of interest. */
+function lastValue(_object, result) {
+    return Array.isArray(result) ? result[result.length - 1] : result;
+}
+
+function overrideRegion(prototype) {
+    const {lock, lock_async: lockAsync} = prototype;
+
+    overrideWait(prototype, 'lock', 0, lockArguments, region => new Guard(region));
+    overrideWait(prototype, 'upgrade', 0, waitArguments, lastValue);
+    overrideWait(prototype, 'recover', 0, waitArguments, lastValue);
+
     prototype.withLock = function (fn, options) {
-        return withLock(this, fn, options);
+        lock.apply(this, lockArguments(options));
+        return runLocked(this, fn);
+    };
+
+    prototype.withLockAsync = async function (fn, options) {
+        await new Promise((resolve, reject) => {
+            lockAsync.call(this, ...lockArguments(options), (_region, result) => {
+                try {
+                    resolve(this.lock_finish(result));
+                } catch (error) {
+                    reject(error);
+                }
+            });
+        });
+        return runLocked(this, fn);
     };
 
     for (const method of ['connect', 'connect_after', 'connect_object']) {
@@ -424,6 +506,10 @@ function overrideView(prototype) {
         return windowOf(this, first, nItems);
     };
 
+    prototype.windows = function (nItems) {
+        return windowsOf(this, nItems);
+    };
+
     prototype.copy = function () {
         return copyOf(this);
     };
@@ -470,10 +556,24 @@ function overrideArena(Arena) {
                 return this.list_arrays().length;
             },
         },
+        phase: {
+            get() {
+                return this.get_phase();
+            },
+            set(phase) {
+                this.set_phase(phase, -1, null);
+            },
+        },
     });
+
+    overrideWait(prototype, 'set_phase', 1, waitArguments, lastValue);
 
     prototype.window = function (offset, nBytes) {
         return windowOf(byteView(this), offset, nBytes);
+    };
+
+    prototype.windows = function (nBytes) {
+        return windowsOf(byteView(this), nBytes);
     };
 
     prototype.view = function (name) {
@@ -501,4 +601,5 @@ function _init() {
     overrideRegion(Tbuf.Region.prototype);
     overrideView(Tbuf.View.prototype);
     overrideArena(Tbuf.Arena);
+    overrideWait(Tbuf.Layout.prototype, 'plan', 0, waitArguments, lastValue);
 }

@@ -69,7 +69,7 @@ test('shape and strides are arrays of numbers', () => {
     equalItems(view.strides, [2]);
     equalItems(matrix.shape, [2, 3]);
     equalItems(matrix.strides, [6, 2]);
-    equalItems(matrix.transpose([1, 0]).strides, [2, 6]);
+    equalItems(matrix.transpose().strides, [2, 6]);
 });
 
 test('overlapping views of other dtypes see the same bytes', () => {
@@ -187,8 +187,10 @@ test('a read-only arena has no array, and its items can be iterated', () => {
     Tbuf.Int32View.new(arena, 0, 4).array.set([1, 2, 3, 4]);
     equalItems(view, [1, 2, 3, 4]);
     equalItems(view.copy(), [1, 2, 3, 4]);
-    for (const use of [() => view.array, () => reader.array, () => view.window(0, 1), () => reader.window(0, 1)])
-        fails(use, Tbuf.Error, Tbuf.Error.READ_ONLY);
+    for (const region of [view, reader]) {
+        for (const use of [() => region.array, () => region.window(0, 1), () => region.windows()])
+            fails(use, Tbuf.Error, Tbuf.Error.READ_ONLY);
+    }
 });
 
 test('a copy is in C order, and no longer the memory', () => {
@@ -222,6 +224,18 @@ test('a window of complex items has both parts of each', () => {
 
     view.array.set([1, 2, 3, 4, 5, 6]);
     equalItems(view.window(1, 2), [3, 4, 5, 6]);
+});
+
+test('windows go through all items', () => {
+    const view = Tbuf.Int32View.new(newArena(), 8, 5);
+    const windows = [...view.windows(2)];
+
+    windows.forEach((window, i) => window.fill(i + 1));
+    equalItems(view.array, [1, 1, 2, 2, 3]);
+    equalItems([...view.windows()].map(window => window.length), [5]);
+    equalItems([...view.get_arena().windows(40)].map(window => window.length), [40, 24]);
+    for (const nItems of [0, -1, 0.5, NaN])
+        fails(() => view.windows(nItems), Tbuf.Error, Tbuf.Error.INVALID);
 });
 
 function newLayoutArena() {

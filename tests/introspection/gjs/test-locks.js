@@ -83,25 +83,35 @@ test('timeouts are seconds', () => {
         view.lock({timeout}).unlock();
 });
 
-test('options that no lock has are a TypeError', () => {
+test('options that no lock has are refused', () => {
     const [view] = twoViews();
-    const isTypeError = fn => {
-        try {
-            fn();
-        } catch (error) {
-            return error instanceof TypeError;
-        }
-        return false;
-    };
     const slips = [{share: true}, {shared: true, timeoutUs: 5}, 'shared', true, null, 5n, new Gio.Cancellable()];
 
     for (const options of slips) {
-        equal(isTypeError(() => view.lock(options)), true);
-        equal(isTypeError(() => view.withLock(() => {}, options)), true);
+        fails(() => view.lock(options), Tbuf.Error, Tbuf.Error.INVALID);
+        fails(() => view.withLock(() => {}, options), Tbuf.Error, Tbuf.Error.INVALID);
         equal(view.get_held_mode(), LockMode.NONE);
     }
-    fails(() => view.lock({share: true}), /no option "share", but shared, timeout, cancellable/);
-    fails(() => view.lock('shared'), /an object such as {shared: true}, not a string/);
+    fails(() => view.lock({share: true}), /A lock has no option "share", but shared, timeout, cancellable/);
+    fails(() => view.lock('shared'), /an object such as {timeout: 0.5}, not a string/);
+    fails(() => view.upgrade({shared: true}), /A wait has no option "shared", but timeout, cancellable/);
+});
+
+test('upgrade() and recover() take the options of a wait', () => {
+    const [view, other] = twoViews();
+    const guard = view.lock({shared: true});
+
+    other.lock(LockMode.SHARED, -1, null);
+    fails(() => view.upgrade({timeout: 0}), Tbuf.Error, Tbuf.Error.BUSY);
+    other.unlock();
+    equal(view.upgrade({timeout: 10}), true);
+    equal(view.get_held_mode(), LockMode.EXCLUSIVE);
+    fails(() => other.recover({timeout: 0}), Tbuf.Error, Tbuf.Error.BUSY);
+    guard.unlock();
+    equal(other.recover(), false);
+    other.unlock();
+    equalItems(other.recover(-1, null), [true, false]);
+    other.unlock();
 });
 
 test('withLock gives what the function returns, and unlocks', () => {
