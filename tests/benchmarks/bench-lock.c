@@ -1,156 +1,57 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <fcntl.h>
-#include <pthread.h>
-#include <sys/mman.h>
-#include <tbuf.h>
+#include <unistd.h>
 
-#include "bench.h"
-#include "boost-locks.h"
+#include "lock-rivals.h"
 
-#define PAGE 4096
+#define N_CALLS     1000000
+#define N_SLOWCALLS 20000
+#define N_HELD      1000
 
-static TbufArena *arena;
-static TbufRegion *region;
-
-static void *
-map_shared (gsize size)
-{
-  void *memory = mmap (NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-  g_assert (memory != MAP_FAILED);
-  return memory;
-}
-
-static TbufRegion *
-new_range (gsize offset,
-           gsize n_bytes)
-{
-  TbufView *view = tbuf_arena_create_view (arena, TBUF_DTYPE_UINT8, offset, n_bytes, NULL);
-
-  g_assert (view != NULL);
-  return TBUF_REGION (view);
-}
-
-static void
-lock_region (gpointer data)
-{
-  if (!tbuf_region_lock (data, TBUF_LOCK_MODE_EXCLUSIVE, -1, NULL, NULL) || !tbuf_region_unlock (data, NULL))
-    g_error ("could not lock");
-}
-
-static void
-share_region (gpointer data)
-{
-  if (!tbuf_region_lock (data, TBUF_LOCK_MODE_SHARED, -1, NULL, NULL) || !tbuf_region_unlock (data, NULL))
-    g_error ("could not lock");
-}
-
-static void
-lock_mutex (gpointer data)
-{
-  if (pthread_mutex_lock (data) != 0 || pthread_mutex_unlock (data) != 0)
-    g_error ("could not lock");
-}
-
-static void
-lock_rwlock (gpointer data)
-{
-  if (pthread_rwlock_wrlock (data) != 0 || pthread_rwlock_unlock (data) != 0)
-    g_error ("could not lock");
-}
-
-static void
-lock_bytes (gpointer data)
-{
-  struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 64 };
-
-  if (fcntl (GPOINTER_TO_INT (data), F_OFD_SETLKW, &lock) != 0)
-    g_error ("could not lock");
-  lock.l_type = F_UNLCK;
-  if (fcntl (GPOINTER_TO_INT (data), F_OFD_SETLK, &lock) != 0)
-    g_error ("could not unlock");
-}
-
-/* What each of n calls takes. */
 typedef struct
 {
-  void   (*func) (gpointer data);
-  gpointer data;
-  guint64  n;
-} Call;
+  Lock    lock;
+  guint64 n;
+} Calls;
 
+/* Of each call, in nanoseconds. */
 static void
 time_calls (gpointer  data,
             double   *values)
 {
-  const Call *call = data;
-  guint64 n = bench_scale (call->n);
+  const Calls *calls = data;
+  guint64 n = bench_scale (calls->n);
   double start = bench_get_time ();
 
   for (guint64 i = 0; i < n; i++)
-    call->func (call->data);
+    lock_and_unlock (&calls->lock);
 
   values[0] = (bench_get_time () - start) / (double) n;
 }
 
-static pthread_mutex_t *
-new_mutex (void)
-{
-  pthread_mutex_t *mutex = map_shared (PAGE);
-  pthread_mutexattr_t attributes;
-
-  pthread_mutexattr_init (&attributes);
-  pthread_mutexattr_setpshared (&attributes, PTHREAD_PROCESS_SHARED);
-  pthread_mutexattr_setrobust (&attributes, PTHREAD_MUTEX_ROBUST);
-  g_assert (pthread_mutex_init (mutex, &attributes) == 0);
-  pthread_mutexattr_destroy (&attributes);
-  return mutex;
-}
-
-static pthread_rwlock_t *
-new_rwlock (void)
-{
-  pthread_rwlock_t *lock = map_shared (PAGE);
-  pthread_rwlockattr_t attributes;
-
-  pthread_rwlockattr_init (&attributes);
-  pthread_rwlockattr_setpshared (&attributes, PTHREAD_PROCESS_SHARED);
-  g_assert (pthread_rwlock_init (lock, &attributes) == 0);
-  pthread_rwlockattr_destroy (&attributes);
-  return lock;
-}
-
 static void
-bench_uncontended (void)
+bench_uncontended (TbufArena *arena)
 {
-  g_autoptr (BenchTable) table = bench_table_new ("lock + unlock, which nobody else wants", "ns", NULL);
+  g_autoptr (BenchTable) table = bench_table_new ("lock + unlock that nobody else wants", "ns", NULL);
+  g_autoptr (TbufRegion) region = new_range (arena, 0, 64);
   g_autofree char *path = g_build_filename (g_get_tmp_dir (), "tbuf-bench-XXXXXX", NULL);
   int fd = g_mkstemp (path);
-  pthread_mutex_t *mutex = new_mutex ();
-  pthread_rwlock_t *rwlock = new_rwlock ();
-  Call calls[] = {
-    { lock_region, region, 1000000 },
-    { share_region, region, 1000000 },
-    { lock_mutex, mutex, 1000000 },
-    { lock_rwlock, rwlock, 1000000 },
-    { lock_bytes, GINT_TO_POINTER (fd), 20000 },
-#ifdef HAVE_BOOST
-    { boost_sharable_mutex_lock, boost_sharable_mutex_new (map_shared (PAGE)), 1000000 },
-    { boost_file_lock_lock, boost_file_lock_new (path), 20000 },
-#endif
-  };
+  Calls calls[7];
+  guint n = 0;
   double exclusive;
 
-  g_assert (fd >= 0 && ftruncate (fd, PAGE) == 0);
-  bench_table_add (table, "libtbuf, exclusive", time_calls, &calls[0]);
-  bench_table_add (table, "libtbuf, shared", time_calls, &calls[1]);
-  bench_table_add (table, "pthread mutex, robust and process-shared", time_calls, &calls[2]);
-  bench_table_add (table, "pthread rwlock, process-shared, for writing", time_calls, &calls[3]);
-  bench_table_add (table, "fcntl OFD lock on 64 bytes", time_calls, &calls[4]);
-#ifdef HAVE_BOOST
-  bench_table_add (table, "Boost interprocess_sharable_mutex", time_calls, &calls[5]);
-  bench_table_add (table, "Boost file_lock", time_calls, &calls[6]);
-#endif
+  g_assert (fd >= 0);
+  calls[n++] = (Calls) { lock_tbuf (region), N_CALLS };
+  calls[n++] = (Calls) { lock_tbuf_shared (region), N_CALLS };
+  calls[n++] = (Calls) { lock_mutex (), N_CALLS };
+  calls[n++] = (Calls) { lock_rwlock (), N_CALLS };
+  calls[n++] = (Calls) { lock_ofd (path), N_SLOWCALLS };
+  calls[n].n = N_CALLS;
+  calls[n + 1].n = N_SLOWCALLS;
+  if (lock_boost (&calls[n].lock, &calls[n + 1].lock, path))
+    n += 2;
+
+  for (guint i = 0; i < n; i++)
+    bench_table_add (table, calls[i].lock.label, time_calls, &calls[i]);
   bench_table_run (table);
 
   exclusive = bench_table_get (table, "libtbuf, exclusive", 0);
@@ -166,20 +67,72 @@ bench_uncontended (void)
   unlink (path);
 }
 
+/* What is held meanwhile lies where nobody else locks. */
+typedef struct
+{
+  Calls       calls;
+  GPtrArray  *ranges;  /* of TbufRegion */
+  guint       n_held;
+} HeldCalls;
+
+static void
+time_beside_held (gpointer  data,
+                  double   *values)
+{
+  HeldCalls *held = data;
+
+  for (guint i = 0; i < held->n_held; i++)
+    if (!tbuf_region_lock (g_ptr_array_index (held->ranges, i), TBUF_LOCK_MODE_EXCLUSIVE, 0, NULL, NULL))
+      g_error ("could not lock");
+
+  time_calls (&held->calls, values);
+
+  for (guint i = 0; i < held->n_held; i++)
+    tbuf_region_unlock (g_ptr_array_index (held->ranges, i), NULL);
+}
+
+static void
+bench_held (TbufArena *arena)
+{
+  g_autoptr (BenchTable) table = bench_table_new ("the same while other ranges are locked", "ns", NULL);
+  g_autoptr (TbufRegion) region = new_range (arena, 0, 64);
+  g_autoptr (GPtrArray) ranges = g_ptr_array_new_with_free_func (g_object_unref);
+  HeldCalls none = { { lock_tbuf (region), N_CALLS }, ranges, 0 }, some = none, many = none;
+  double empty;
+
+  for (guint i = 1; i <= N_HELD; i++)
+    g_ptr_array_add (ranges, new_range (arena, 64 * i, 64));
+  some.n_held = 32;
+  many.n_held = N_HELD;
+  many.calls.n = N_CALLS / 10;
+
+  bench_table_add (table, "none", time_beside_held, &none);
+  bench_table_add (table, "32", time_beside_held, &some);
+  bench_table_add (table, "1,000", time_beside_held, &many);
+  bench_table_run (table);
+
+  empty = bench_table_get (table, "none", 0);
+  bench_at_most ("32 / none", bench_table_get (table, "32", 0) / empty, 3, "×");
+  bench_at_most ("1,000 / none", bench_table_get (table, "1,000", 0) / empty, 12, "×");
+}
+
 int
 main (int    argc,
       char **argv)
 {
-  bench_init (&argc, &argv, "Locks: what they cost, beside what else there is");
+  g_autoptr (TbufArena) arena = NULL;
 
+  bench_init (&argc, &argv, "Locks: what they cost, beside what else there is");
   arena = tbuf_arena_new (1 << 20, NULL);
   g_assert (arena != NULL);
-  region = new_range (0, 64);
 
   if (bench_wants ("uncontended"))
-    bench_uncontended ();
+    bench_uncontended (arena);
+  if (bench_wants ("held"))
+    bench_held (arena);
+  bench_contention (arena);
+  bench_handoff (arena);
+  bench_delivery (arena);
 
-  g_object_unref (region);
-  g_object_unref (arena);
   return bench_finish ();
 }

@@ -19,10 +19,13 @@ boost_sharable_mutex_new (void *memory)
 void
 boost_sharable_mutex_lock (void *self)
 {
-  auto *mutex = static_cast<ipc::interprocess_sharable_mutex *> (self);
+  static_cast<ipc::interprocess_sharable_mutex *> (self)->lock ();
+}
 
-  mutex->lock ();
-  mutex->unlock ();
+void
+boost_sharable_mutex_unlock (void *self)
+{
+  static_cast<ipc::interprocess_sharable_mutex *> (self)->unlock ();
 }
 
 void *
@@ -34,8 +37,11 @@ boost_file_lock_new (const char *path)
 void
 boost_file_lock_lock (void *self)
 {
-  auto *lock = static_cast<ipc::file_lock *> (self);
+  static_cast<ipc::file_lock *> (self)->lock ();
+}
 
-  lock->lock ();
-  lock->unlock ();
+void
+boost_file_lock_unlock (void *self)
+{
+  static_cast<ipc::file_lock *> (self)->unlock ();
 }
