@@ -15,6 +15,7 @@ typedef enum
   TBUF_RECORD_GRANTED,   /* handed over to its owner, who has not seen it yet */
   TBUF_RECORD_HELD,
   TBUF_RECORD_POISON,    /* an exclusive owner died here */
+  TBUF_RECORD_REPAIRED,  /* who recovered it let go without the guard: rebuild() clears its poison */
 } TbufRecordState;
 
 typedef enum
@@ -158,6 +159,8 @@ void             tbuf_lock_table_abandon        (TbufLockTable    *self,
 void             tbuf_lock_table_clear_poison   (TbufLockTable    *self,
                                                  guint64           start,
                                                  guint64           end);
+void             tbuf_lock_table_finish_repair  (TbufLockTable    *self,
+                                                 guint32           index);
 gboolean         tbuf_lock_table_has_poison     (TbufLockTable    *self,
                                                  guint64           start,
                                                  guint64           end);
@@ -240,6 +243,7 @@ gboolean         tbuf_lock_enter_for_caller     (TbufLockTable    *self,
 gboolean         tbuf_lock_enter_table          (TbufLockTable    *self,
                                                  GError          **error);
 void             tbuf_lock_take_part            (TbufLockTable    *self);
+void             tbuf_lock_tidy                 (TbufLockTable    *self);
 gboolean         tbuf_lock_attach               (TbufLockTable    *self,
                                                  GError          **error);
 

@@ -23,6 +23,9 @@
  *      │ └──────────────────────────────── add() ──────────► │   its owner died
  *      └────────────────────────────── release() ────────────┘
  *
+ * An unlock that can't have the guard stores FREE itself, and marks the table as
+ * dirty; where poison is to be cleared as well, it stores REPAIRED.
+ *
  * Newcomers may overtake a waiter until that has waited for a millisecond: a
  * strict order would make every release wait for a sleeping process to wake.
  * From then on the waiter is *entitled*: newcomers that conflict with it queue
@@ -87,7 +90,7 @@ tbuf_lock_table_examine (TbufLockTable   *self,
       else if (blocks (&record, claim, own_ticket))
         {
           blocked = TRUE;
-          recovering |= is_held (&record) && (record.flags & TBUF_RECORD_RECOVERS);
+          recovering |= is_kept (&record) && (record.flags & TBUF_RECORD_RECOVERS);
         }
       else
         continue;
@@ -457,7 +460,7 @@ tbuf_lock_table_rebuild (TbufLockTable *self)
 {
   TbufWords *words = self->words;
   guint64 next_ticket = LOAD (words->next_ticket);
-  guint32 high = 0, n_waiting = 0, n_poison = 0;
+  guint32 high = 0, n_waiting = 0, n_poison = 0, n_repaired = 0;
 
   for (guint32 i = 0; i < G_N_ELEMENTS (words->used); i++)
     {
@@ -470,7 +473,7 @@ tbuf_lock_table_rebuild (TbufLockTable *self)
       TbufRecordCopy record;
 
       read_record (&self->records[i], &record);
-      if (record.state == TBUF_RECORD_FREE || record.state > TBUF_RECORD_POISON)
+      if (record.state == TBUF_RECORD_FREE || record.state > TBUF_RECORD_REPAIRED)
         {
           set_state (&self->records[i], TBUF_RECORD_FREE);
           STORE (self->starts[i], G_MAXUINT64);
@@ -484,6 +487,7 @@ tbuf_lock_table_rebuild (TbufLockTable *self)
       high = i + 1;
       next_ticket = MAX (next_ticket, record.ticket + 1);
       n_poison += record.state == TBUF_RECORD_POISON;
+      n_repaired += record.state == TBUF_RECORD_REPAIRED;
       if (is_waiting (&record))
         {
           set_bit (words->waiting, i);
@@ -497,6 +501,13 @@ tbuf_lock_table_rebuild (TbufLockTable *self)
   STORE (words->n_waiting, n_waiting);
   STORE (words->n_poison, n_poison);
   STORE (words->next_ticket, next_ticket);
+
+  for (guint32 i = 0; i < high && n_repaired > 0; i++)
+    if (LOAD (self->records[i].state) == TBUF_RECORD_REPAIRED)
+      {
+        tbuf_lock_table_finish_repair (self, i);
+        n_repaired--;
+      }
 
   tbuf_lock_table_grant (self, 0, G_MAXUINT64);
 

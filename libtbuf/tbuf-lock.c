@@ -271,7 +271,8 @@ tbuf_lock_release (TbufLockTable   *self,
         return set_overwritten_error (error);
 
       /* Nobody else writes a held record of a living participant. */
-      tbuf_lock_free_without_guard (self, number - 1);
+      recovers = (__atomic_load_n (&self->records[number - 1].flags, __ATOMIC_RELAXED) & TBUF_RECORD_RECOVERS) != 0;
+      set_state_without_guard (self, number - 1, recovers ? TBUF_RECORD_REPAIRED : TBUF_RECORD_FREE);
       return TRUE;
     }
 
@@ -428,6 +429,16 @@ tbuf_lock_abandon (TbufLockTable *self,
   tbuf_guard_leave (self);
 }
 
+/* Puts right what somebody changed without the guard, if that can be done now: for
+ * those who look at the table without the guard themselves. */
+void
+tbuf_lock_tidy (TbufLockTable *self)
+{
+  if (G_UNLIKELY (__atomic_load_n (&self->words->dirty, __ATOMIC_ACQUIRE) != 0) && !self->participant.read_only &&
+      self->participant.id != 0 && tbuf_guard_enter (self, 0) == TBUF_GUARD_ENTERED)
+    tbuf_guard_leave (self);
+}
+
 /* In the child of a fork there is no description to ask the kernel with until it
  * opens one of its own. Who only asks does that, too: without one, the dead could
  * not be told from the living, and the child would not count as present. */
@@ -456,9 +467,11 @@ tbuf_lock_get_state (TbufLockTable   *self,
                      const TbufClaim *claim)
 {
   TbufLockState strongest = TBUF_LOCK_STATE_FREE;
-  guint32 high = get_high (self);
+  guint32 high;
 
   tbuf_lock_take_part (self);
+  tbuf_lock_tidy (self);
+  high = get_high (self);
 
   for (guint32 i = 0; i < high; i++)
     {

@@ -156,6 +156,17 @@ tbuf_lock_table_clear_poison (TbufLockTable *self,
     }
 }
 
+/* What unlock() could not do for want of the guard. */
+void
+tbuf_lock_table_finish_repair (TbufLockTable *self,
+                               guint32        index)
+{
+  TbufRecord *record = &self->records[index];
+
+  tbuf_lock_table_clear_poison (self, LOAD (record->start), LOAD (record->end));
+  tbuf_lock_table_remove (self, index);
+}
+
 /* The records of everyone whose id is the same in the bits of mask, but for one's
  * own. Waiters are looked at once, at the end: if we die before, rebuild() does it. */
 static void
@@ -177,6 +188,8 @@ reap (TbufLockTable *self,
       /* Who was granted a range and never saw it has written nothing. */
       if (record.state == TBUF_RECORD_HELD)
         become_poison (self, i, &record);
+      else if (record.state == TBUF_RECORD_REPAIRED)
+        tbuf_lock_table_finish_repair (self, i);
       else
         tbuf_lock_table_remove (self, i);
       if (!is_waiting (&record))

@@ -62,6 +62,13 @@ is_held (const TbufRecordCopy *record)
   return record->state == TBUF_RECORD_HELD || record->state == TBUF_RECORD_GRANTED;
 }
 
+/* What was recovered is not anyone's until its poison is gone. */
+static inline gboolean
+is_kept (const TbufRecordCopy *record)
+{
+  return is_held (record) || record->state == TBUF_RECORD_REPAIRED;
+}
+
 static inline gboolean
 modes_conflict (guint32 a,
                 guint32 b)
@@ -113,7 +120,7 @@ blocks (const TbufRecordCopy *record,
       !modes_conflict (record->mode, claim->mode))
     return FALSE;
 
-  if (is_held (record))
+  if (is_kept (record))
     return TRUE;
 
   /* An upgrade goes first: whoever waits waits for its shared lock, too. */

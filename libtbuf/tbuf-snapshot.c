@@ -102,6 +102,7 @@ copy_consistently (TbufMapping      *mapping,
   TbufRecordCopy writer = { 0 };
 
   tbuf_lock_take_part (table);
+  tbuf_lock_tidy (table);
   for (guint i = 0; i < MAX_TRIES; i++)
     {
       Sequences before, after;

@@ -179,6 +179,69 @@ test_unlock_goes_without_it (Fixture       *self,
   g_assert_true (tbuf_region_unlock (TBUF_REGION (other), NULL));
 }
 
+/* What was repaired is good for the next one, who finds the table dirty; beyond
+ * the recovered range it still is abandoned. */
+static void
+test_recoverer_unlocks_without_it (Fixture       *self,
+                                   gconstpointer  data)
+{
+  g_autoptr (TbufArena) other = tbuf_arena_open_fd (tbuf_arena_get_fd (self->arena), TBUF_ARENA_NONE, NULL);
+  g_autoptr (TbufRegion) repaired = TBUF_REGION (tbuf_arena_create_view (other, TBUF_DTYPE_UINT8, 0, 10, NULL));
+  TbufRegion *lost = TBUF_REGION (tbuf_arena_create_view (self->arena, TBUF_DTYPE_UINT8, 0, 20, NULL));
+  g_autoptr (GError) error = NULL;
+  gboolean was_abandoned = FALSE;
+
+  assert_lock (lost, TBUF_LOCK_MODE_EXCLUSIVE, -1);
+  g_object_unref (lost);
+  g_assert_true (tbuf_region_recover (self->region, 0, NULL, NULL, NULL));
+  set_guard (self, get_id (self, 1));
+  g_assert_true (tbuf_region_unlock (self->region, NULL));
+  set_guard (self, 0);
+
+  g_assert_cmpint (tbuf_region_get_lock_state (repaired), ==, TBUF_LOCK_STATE_FREE);
+  assert_lock (repaired, TBUF_LOCK_MODE_EXCLUSIVE, 0);
+  g_assert_true (tbuf_region_unlock (repaired, NULL));
+  g_assert_false (tbuf_region_lock (TBUF_REGION (other), TBUF_LOCK_MODE_SHARED, 0, NULL, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_OWNER_DIED);
+  g_assert_nonnull (strstr (error->message, "bytes 10 to 19"));
+  g_assert_true (tbuf_region_recover (TBUF_REGION (other), 0, &was_abandoned, NULL, NULL));
+  g_assert_true (was_abandoned);
+  g_assert_true (tbuf_region_unlock (TBUF_REGION (other), NULL));
+}
+
+/* Opens the arena, recovers it all, lets go of it without the guard, and waits for its end. */
+static void
+repair_and_die (Peer     *parent,
+                gpointer  data)
+{
+  Fixture *self = data;
+  TbufArena *arena = tbuf_arena_open_fd (tbuf_arena_get_fd (self->arena), TBUF_ARENA_NONE, NULL);
+
+  g_assert_true (tbuf_region_recover (TBUF_REGION (arena), 0, NULL, NULL, NULL));
+  set_guard (self, get_id (self, 0));
+  g_assert_true (tbuf_region_unlock (TBUF_REGION (arena), NULL));
+  peer_tell (parent);
+  peer_wait (parent);
+}
+
+/* It had unlocked before it died, and that counts. */
+static void
+test_dead_recoverer_had_unlocked (Fixture       *self,
+                                  gconstpointer  data)
+{
+  TbufRegion *lost = TBUF_REGION (tbuf_arena_create_view (self->arena, TBUF_DTYPE_UINT8, 0, 20, NULL));
+  Peer peer;
+
+  assert_lock (lost, TBUF_LOCK_MODE_EXCLUSIVE, -1);
+  g_object_unref (lost);
+  peer = peer_start (repair_and_die, self);
+  g_assert_true (peer_wait (&peer));
+  peer_kill (&peer);
+  set_guard (self, 0);
+  assert_lock (self->region, TBUF_LOCK_MODE_SHARED, -1);
+  g_assert_true (tbuf_region_unlock (self->region, NULL));
+}
+
 static void
 test_lost_holder_abandons_without_it (Fixture       *self,
                                       gconstpointer  data)
@@ -243,6 +306,8 @@ main (int    argc,
   ADD ("stopped-owner-times-out", test_stopped_owner_times_out);
   ADD ("wait-for-it-can-be-ended", test_wait_for_it_can_be_ended);
   ADD ("unlock-goes-without-it", test_unlock_goes_without_it);
+  ADD ("recoverer-unlocks-without-it", test_recoverer_unlocks_without_it);
+  ADD ("dead-recoverer-had-unlocked", test_dead_recoverer_had_unlocked);
   ADD ("lost-holder-abandons-without-it", test_lost_holder_abandons_without_it);
   ADD ("child-leaves-parents-lock-alone", test_child_leaves_parents_lock_alone);
 
