@@ -34,14 +34,17 @@ struct _TbufWatch
   guint64       end;
   GSource      *source;  /* (owned) delivers in the region's context */
 
-  /* The watcher thread's, under its mutex. */
-  GArray       *known;   /* of TbufSighting, in the order of tickets */
-  guint64       phase;   /* the phase word as last seen */
+  /* As the watcher saw it last. It alone writes these, under the mutex. */
+  GArray       *known;      /* (owned) of TbufSighting, in the order of tickets; never changed, but replaced */
+  guint64       phase;      /* the phase word */
   guint64       n_announced;
 
   /* Between the watcher and whoever delivers. */
   GMutex        mutex;
-  GArray       *events;  /* of an event type of its own */
+  GArray       *delivered;  /* (owned) what was known at the last delivery */
+  guint64       delivered_phase;
+  GArray       *changed;    /* (owned) of TbufAnnouncement, since then; no more than there is room for in the arena … */
+  gboolean      all_changed;  /* … for there were too many */
 };
 
 TbufWatch *tbuf_watch_new      (TbufRegion      *region,

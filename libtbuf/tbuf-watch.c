@@ -7,9 +7,10 @@
 #include "tbuf-region-private.h"
 #include "tbuf-view.h"
 
-/* Signals are differences of state: the watcher shows what there is, and what
- * was not there last time, or no longer is, becomes an event. A lock that came
- * and went between two looks is never seen. */
+/* Signals are differences of state. The watcher shows what there is; what was not
+ * there at the last delivery, or no longer is, is told at the next one. A lock that
+ * came and went in between is never heard of, and a context that does not run
+ * gathers no more than two states of the table. */
 
 typedef enum
 {
@@ -52,7 +53,8 @@ watch_clear (gpointer data)
 
   g_weak_ref_clear (&self->region);
   g_array_unref (self->known);
-  g_array_unref (self->events);
+  g_array_unref (self->delivered);
+  g_array_unref (self->changed);
   g_mutex_clear (&self->mutex);
 }
 
@@ -69,7 +71,8 @@ tbuf_watch_new (TbufRegion   *region,
   self->start = start;
   self->end = end;
   self->known = g_array_new (FALSE, FALSE, sizeof (TbufSighting));
-  self->events = g_array_new (FALSE, FALSE, sizeof (Event));
+  self->delivered = g_array_ref (self->known);
+  self->changed = g_array_new (FALSE, FALSE, sizeof (TbufAnnouncement));
   g_mutex_init (&self->mutex);
 
   self->source = g_source_new (&source_funcs, sizeof (GSource));
@@ -141,17 +144,46 @@ find_ticket (const TbufSighting *sightings,
   return low < n && sightings[low].ticket == ticket ? &sightings[low] : NULL;
 }
 
+/* Takes over the reference. */
+static void
+set_array (GArray **array,
+           GArray  *value)
+{
+  g_array_unref (*array);
+  *array = value;
+}
+
+static void
+set_known (TbufWatch      *self,
+           GArray         *known,
+           const TbufLook *look)
+{
+  set_array (&self->known, known);
+  self->phase = look->phase;
+  self->n_announced = look->n_announced;
+}
+
+static GArray *
+select_sightings (const TbufWatch *self,
+                  const TbufLook  *look)
+{
+  GArray *selected = g_array_new (FALSE, FALSE, sizeof (TbufSighting));
+
+  for (guint i = 0; i < look->n_sightings; i++)
+    if (look->sightings[i].start < self->end && self->start < look->sightings[i].end)
+      g_array_append_val (selected, look->sightings[i]);
+
+  return selected;
+}
+
 /* What is there when the watch begins is no event. */
 void
 tbuf_watch_begin (TbufWatch      *self,
                   const TbufLook *look)
 {
-  g_array_set_size (self->known, 0);
-  for (guint i = 0; i < look->n_sightings; i++)
-    if (look->sightings[i].start < self->end && self->start < look->sightings[i].end)
-      g_array_append_val (self->known, look->sightings[i]);
-  self->phase = look->phase;
-  self->n_announced = look->n_announced;
+  set_known (self, select_sightings (self, look), look);
+  set_array (&self->delivered, g_array_ref (self->known));
+  self->delivered_phase = self->phase;
 }
 
 /* What ended, or what somebody died over. */
@@ -196,31 +228,44 @@ add_beginnings (GArray             *events,
     }
 }
 
-/* Who was too slow for the ring of announcements is told that anything may have changed. */
-static void
+/* Who was too slow for the ring of announcements, or has not delivered for as
+ * long, is told that anything may have changed. */
+static gboolean
 add_announcements (TbufWatch      *self,
-                   GArray         *events,
-                   guint64         n_seen,
                    const TbufLook *look)
 {
-  guint64 n_new = look->n_announced - n_seen;
+  guint64 n_new = look->n_announced - self->n_announced;
+  guint n_before = self->changed->len;
 
-  if (n_new > TBUF_N_ANNOUNCEMENTS)
-    {
-      TbufSighting all = { .start = self->start, .end = self->end };
+  if (self->all_changed)
+    return FALSE;
 
-      add_event (events, EVENT_CHANGED, &all);
-      return;
-    }
-
-  for (guint64 i = look->n_announced - n_new; i != look->n_announced; i++)
+  self->all_changed = n_new > TBUF_N_ANNOUNCEMENTS;
+  for (guint64 i = look->n_announced - n_new; i != look->n_announced && !self->all_changed; i++)
     {
       const TbufAnnouncement *announcement = &look->announcements[i % TBUF_N_ANNOUNCEMENTS];
-      TbufSighting changed = { .start = announcement->start, .end = announcement->end };
 
-      if (changed.start < self->end && self->start < changed.end)
-        add_event (events, EVENT_CHANGED, &changed);
+      if (announcement->start >= self->end || self->start >= announcement->end)
+        continue;
+
+      self->all_changed = self->changed->len == TBUF_N_ANNOUNCEMENTS;
+      if (!self->all_changed)
+        g_array_append_val (self->changed, *announcement);
     }
+
+  if (!self->all_changed)
+    return self->changed->len > n_before;
+
+  g_array_set_size (self->changed, 0);
+  g_array_append_vals (self->changed, &(TbufAnnouncement) { self->start, self->end }, 1);
+  return TRUE;
+}
+
+static gboolean
+sightings_are_equal (const GArray *a,
+                     const GArray *b)
+{
+  return a->len == b->len && (a->len == 0 || memcmp (a->data, b->data, a->len * sizeof (TbufSighting)) == 0);
 }
 
 /* Returns whether there is anything new. */
@@ -228,32 +273,18 @@ gboolean
 tbuf_watch_update (TbufWatch      *self,
                    const TbufLook *look)
 {
-  g_autoptr (GArray) before = self->known;
-  g_autoptr (GArray) events = g_array_new (FALSE, FALSE, sizeof (Event));
-  guint64 phase_before = self->phase, n_announced_before = self->n_announced;
-  const TbufSighting *known = (const TbufSighting *) (gconstpointer) before->data;
-  const TbufSighting *current;
-
-  self->known = g_array_new (FALSE, FALSE, sizeof (TbufSighting));
-  tbuf_watch_begin (self, look);
-  current = (const TbufSighting *) (gconstpointer) self->known->data;
-
-  if (self->phase != phase_before)
-    add_event (events, EVENT_PHASE, NULL);
-  add_announcements (self, events, n_announced_before, look);
-  add_ends (events, known, before->len, current, self->known->len);
-  add_beginnings (events, known, before->len, current, self->known->len);
-  if (get_strongest (known, before->len) != get_strongest (current, self->known->len))
-    add_event (events, EVENT_STATE, NULL);
-
-  if (events->len == 0)
-    return FALSE;
+  GArray *known = select_sightings (self, look);
+  gboolean any;
 
   g_mutex_lock (&self->mutex);
-  g_array_append_vals (self->events, events->data, events->len);
+  any = add_announcements (self, look);
+  any |= self->phase != look->phase || !sightings_are_equal (self->known, known);
+  set_known (self, known, look);
   g_mutex_unlock (&self->mutex);
-  g_source_set_ready_time (self->source, 0);
-  return TRUE;
+
+  if (any)
+    g_source_set_ready_time (self->source, 0);
+  return any;
 }
 
 static void
@@ -293,12 +324,38 @@ void
 tbuf_watch_dispatch (TbufWatch *self)
 {
   g_autoptr (TbufRegion) region = g_weak_ref_get (&self->region);
-  g_autoptr (GArray) events = NULL;
+  g_autoptr (GArray) events = g_array_new (FALSE, FALSE, sizeof (Event));
+  g_autoptr (GArray) before = NULL;
+  g_autoptr (GArray) now = NULL;
+  g_autoptr (GArray) changed = NULL;
+  const TbufSighting *known, *current;
 
   g_mutex_lock (&self->mutex);
-  events = self->events;
-  self->events = g_array_new (FALSE, FALSE, sizeof (Event));
+  before = self->delivered;
+  now = g_array_ref (self->known);
+  self->delivered = g_array_ref (now);
+  if (self->delivered_phase != self->phase)
+    add_event (events, EVENT_PHASE, NULL);
+  self->delivered_phase = self->phase;
+  changed = self->changed;
+  self->changed = g_array_new (FALSE, FALSE, sizeof (TbufAnnouncement));
+  self->all_changed = FALSE;
   g_mutex_unlock (&self->mutex);
+
+  for (guint i = 0; i < changed->len; i++)
+    {
+      const TbufAnnouncement *announcement = &g_array_index (changed, TbufAnnouncement, i);
+      TbufSighting sighting = { .start = announcement->start, .end = announcement->end };
+
+      add_event (events, EVENT_CHANGED, &sighting);
+    }
+
+  known = (const TbufSighting *) (gconstpointer) before->data;
+  current = (const TbufSighting *) (gconstpointer) now->data;
+  add_ends (events, known, before->len, current, now->len);
+  add_beginnings (events, known, before->len, current, now->len);
+  if (get_strongest (known, before->len) != get_strongest (current, now->len))
+    add_event (events, EVENT_STATE, NULL);
 
   for (guint i = 0; region != NULL && i < events->len; i++)
     emit (region, &g_array_index (events, Event, i));

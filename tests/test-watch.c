@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <malloc.h>
 #include <poll.h>
 #include <tbuf.h>
 
@@ -311,6 +312,75 @@ test_tells_of_announcements (void)
     g_main_context_iteration (NULL, TRUE);
 }
 
+#define N_CHANGES 1000000
+
+/* Locks come and go, and one stays. */
+static void
+lock_without_end (Peer     *parent,
+                  gpointer  data)
+{
+  TbufArena *arena = tbuf_arena_open_fd (tbuf_arena_get_fd (data), TBUF_ARENA_NONE, NULL);
+  TbufRegion *region = new_range (arena, 100, 50);
+
+  peer_wait (parent);
+  for (guint i = 0; i < N_CHANGES / 2; i++)
+    {
+      assert_locks (region, TBUF_LOCK_MODE_SHARED);
+      if (i % (N_CHANGES / 1000) == 0)
+        tbuf_region_announce (region);
+      assert_unlocks (region);
+    }
+  assert_locks (region, TBUF_LOCK_MODE_EXCLUSIVE);
+  peer_tell (parent);
+  peer_wait (parent);
+}
+
+static gsize
+get_allocated (void)
+{
+  return mallinfo2 ().uordblks;
+}
+
+/* A context that nobody runs gathers nothing; when somebody does, it tells the
+ * difference between then and now. */
+static void
+test_idle_context_gathers_nothing (void)
+{
+  g_autoptr (TbufArena) arena = new_arena ();
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  g_autoptr (TbufRegion) region = NULL;
+  g_autoptr (TbufRegion) told = new_range (arena, 120, 8);
+  g_autoptr (GString) log = g_string_new (NULL);
+  g_autoptr (GString) told_log = g_string_new (NULL);
+  g_autoptr (GString) changed = g_string_new (NULL);
+  Peer peer = peer_start (lock_without_end, arena);
+  g_autofree char *locked = g_strdup_printf ("locked 100+50 exclusive by %d\n", peer.pid);
+  gsize before, after;
+
+  g_main_context_push_thread_default (context);
+  region = new_range (arena, 120, 8);
+  g_main_context_pop_thread_default (context);
+  g_signal_connect (region, "changed", G_CALLBACK (on_changed), changed);
+  listen (region, log);
+  listen (told, told_log);
+
+  before = get_allocated ();
+  peer_tell (&peer);
+  g_assert_true (peer_wait (&peer));
+  after = get_allocated ();
+  g_assert_cmpuint (after, <, before + 64 * 1024);
+
+  /* What one watch has been told is known to the other, which began before it. */
+  while (strstr (told_log->str, locked) == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  while (g_main_context_iteration (context, FALSE))
+    ;
+  g_assert_cmpstr (log->str, ==, locked);
+  g_assert_cmpstr (changed->str, ==, "changed 120+8\n");
+  peer_tell (&peer);
+  peer_join (&peer);
+}
+
 static void
 on_phase (TbufArena  *arena,
           GParamSpec *pspec,
@@ -376,6 +446,7 @@ main (int    argc,
   g_test_add_func ("/tbuf/watch/event-fd-and-dispatch", test_event_fd_and_dispatch);
   g_test_add_func ("/tbuf/watch/reader-is-told", test_reader_is_told);
   g_test_add_func ("/tbuf/watch/tells-of-announcements", test_tells_of_announcements);
+  g_test_add_func ("/tbuf/watch/idle-context-gathers-nothing", test_idle_context_gathers_nothing);
   g_test_add_func ("/tbuf/watch/notifies-phase", test_notifies_phase);
 
   return g_test_run ();
