@@ -19,9 +19,24 @@ arena_new (TbufMapping *mapping)
   if (mapping == NULL)
     return NULL;
 
-  self = g_object_new (TBUF_TYPE_ARENA, NULL);
-  tbuf_region_set_range (&self->parent_instance, NULL, mapping, 0, mapping->data_size);
+  self = tbuf_arena_new_for_mapping (mapping);
   tbuf_mapping_unref (mapping);
+  return self;
+}
+
+/* The arena that there is for the mapping, or a new one if that is gone: views
+ * and others may have kept the mapping. */
+TbufArena *
+tbuf_arena_new_for_mapping (TbufMapping *mapping)
+{
+  TbufArena *self = g_weak_ref_get (&mapping->arena);
+
+  if (self != NULL)
+    return self;
+
+  self = g_object_new (TBUF_TYPE_ARENA, NULL);
+  tbuf_region_set_range (&self->parent_instance, mapping, 0, mapping->data_size);
+  g_weak_ref_set (&mapping->arena, self);
   return self;
 }
 

@@ -16,7 +16,8 @@ struct _TbufArenaClass
   TbufRegionClass parent_class;
 };
 
-gboolean tbuf_arena_check_open (TbufArena  *self,
-                                GError    **error);
+gboolean   tbuf_arena_check_open      (TbufArena    *self,
+                                       GError      **error);
+TbufArena *tbuf_arena_new_for_mapping (TbufMapping  *mapping);
 
 G_END_DECLS

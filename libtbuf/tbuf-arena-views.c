@@ -73,7 +73,7 @@ tbuf_arena_get_view (TbufArena   *self,
     .first_phase = array->first_phase,
     .last_phase = array->last_phase,
   };
-  view = tbuf_view_new (self, &spec, error);
+  view = tbuf_view_new (get_mapping (self), &spec, error);
   if (view == NULL || !tbuf_region_check_live ((TbufRegion *) view, error))
     return NULL;
 
@@ -161,7 +161,7 @@ tbuf_arena_create_view_full (TbufArena      *self,
   if (!tbuf_arena_check_open (self, error))
     return NULL;
 
-  return tbuf_view_new (self, &spec, error);
+  return tbuf_view_new (get_mapping (self), &spec, error);
 }
 
 /**

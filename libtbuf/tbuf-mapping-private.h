@@ -28,6 +28,7 @@ struct _TbufMapping
   gsize           map_size;
   TbufLockTable   table;      /* this process's handle on the locks in the control region */
   TbufWatcher    *watcher;    /* (owned) */
+  GWeakRef        arena;      /* the object for the whole of it; views hold the mapping alone */
 };
 
 TbufMapping *tbuf_mapping_create     (const char      *name,

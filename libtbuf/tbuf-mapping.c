@@ -48,6 +48,7 @@ mapping_clear (gpointer data)
 {
   TbufMapping *self = data;
 
+  g_weak_ref_clear (&self->arena);
   tbuf_watcher_free (self->watcher);
 
   tbuf_process_lock ();
@@ -89,6 +90,7 @@ mapping_new (int            fd,
   self->flags = flags;
   self->read_only = (flags & TBUF_ARENA_READ_ONLY) != 0;
   self->watcher = tbuf_watcher_new (self);
+  g_weak_ref_init (&self->arena, NULL);
   return self;
 }
 

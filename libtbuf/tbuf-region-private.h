@@ -12,7 +12,7 @@ struct _TbufRegion
   GObject parent_instance;
 
   TbufMapping  *mapping;  /* (owned) NULL in an object that g_object_new made: empty, and safe */
-  TbufArena    *arena;    /* (owned) NULL in the arena itself */
+  TbufArena    *arena;    /* (owned) NULL in the arena itself, and in a view until somebody asks for it */
   guint64       offset;   /* of the first byte of the hull, from the start of the data */
   guint64       n_bytes;
   GMainContext *context;  /* (owned) where signals arrive */
@@ -30,7 +30,6 @@ struct _TbufRegionClass
 
 gboolean tbuf_region_is_region     (gpointer      instance);
 void     tbuf_region_set_range     (TbufRegion   *self,
-                                    TbufArena    *arena,
                                     TbufMapping  *mapping,
                                     guint64       offset,
                                     guint64       n_bytes);

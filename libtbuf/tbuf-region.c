@@ -3,6 +3,8 @@
 
 #include "tbuf-region-private.h"
 
+#include "tbuf-arena-private.h"
+
 #include "tbuf-enums.h"
 #include "tbuf-error.h"
 
@@ -106,7 +108,6 @@ tbuf_region_is_region (gpointer instance)
 /* Called once, on a new object. */
 void
 tbuf_region_set_range (TbufRegion  *self,
-                       TbufArena   *arena,
                        TbufMapping *mapping,
                        guint64      offset,
                        guint64      n_bytes)
@@ -114,7 +115,6 @@ tbuf_region_set_range (TbufRegion  *self,
   g_assert (self->mapping == NULL);
 
   self->mapping = tbuf_mapping_ref (mapping);
-  self->arena = arena != NULL ? g_object_ref (arena) : NULL;
   self->offset = offset;
   self->n_bytes = n_bytes;
 }
@@ -148,6 +148,10 @@ tbuf_region_check_live (TbufRegion  *self,
  *
  * The arena whose bytes these are; an arena itself.
  *
+ * A view keeps the arena's memory, and not the object that it was made from. If
+ * that one is gone, this is a new one for the same mapping. From this call on, the
+ * view keeps it.
+ *
  * Returns: (transfer none) (nullable): the arena; %NULL for an empty view
  *
  * Since: 1.0
@@ -155,9 +159,45 @@ tbuf_region_check_live (TbufRegion  *self,
 TbufArena *
 tbuf_region_get_arena (TbufRegion *self)
 {
+  TbufArena *arena;
+
   g_return_val_if_fail (tbuf_region_is_region (self), NULL);
 
-  return TBUF_IS_ARENA (self) ? TBUF_ARENA (self) : self->arena;
+  if (TBUF_IS_ARENA (self))
+    return TBUF_ARENA (self);
+  if (g_atomic_pointer_get (&self->arena) != NULL || self->mapping == NULL)
+    return g_atomic_pointer_get (&self->arena);
+
+  /* Of two threads that ask for the first time, one keeps its reference. */
+  arena = tbuf_region_dup_arena (self);
+  if (!g_atomic_pointer_compare_and_exchange (&self->arena, NULL, arena))
+    g_object_unref (arena);
+
+  return g_atomic_pointer_get (&self->arena);
+}
+
+/**
+ * tbuf_region_dup_arena:
+ * @self: a region
+ *
+ * The arena as [method@Tbuf.Region.get_arena] has it, for the caller to keep.
+ *
+ * The view does not keep it: so an arena may hold views of its own without a
+ * cycle.
+ *
+ * Returns: (transfer full) (nullable): the arena; %NULL for an empty view
+ *
+ * Since: 1.0
+ */
+TbufArena *
+tbuf_region_dup_arena (TbufRegion *self)
+{
+  g_return_val_if_fail (tbuf_region_is_region (self), NULL);
+
+  if (TBUF_IS_ARENA (self))
+    return g_object_ref (TBUF_ARENA (self));
+
+  return self->mapping != NULL ? tbuf_arena_new_for_mapping (self->mapping) : NULL;
 }
 
 /**
@@ -494,7 +534,7 @@ tbuf_region_get_property (GObject    *object,
   switch (prop_id)
     {
     case PROP_ARENA:
-      g_value_set_object (value, tbuf_region_get_arena (self));
+      g_value_take_object (value, tbuf_region_dup_arena (self));
       break;
     case PROP_OFFSET:
       g_value_set_uint64 (value, tbuf_region_get_offset (self));

@@ -51,6 +51,8 @@ TBUF_DECLARE_TYPE (TbufRegion, tbuf_region, REGION)
 TBUF_AVAILABLE_IN_ALL
 TbufArena     *tbuf_region_get_arena      (TbufRegion    *self);
 TBUF_AVAILABLE_IN_ALL
+TbufArena     *tbuf_region_dup_arena      (TbufRegion    *self);
+TBUF_AVAILABLE_IN_ALL
 gsize          tbuf_region_get_offset     (TbufRegion    *self);
 TBUF_AVAILABLE_IN_ALL
 gsize          tbuf_region_get_n_bytes    (TbufRegion    *self);

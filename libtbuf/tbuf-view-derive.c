@@ -37,7 +37,10 @@ derive (TbufView       *self,
     .last_phase = self->last_phase,
   };
 
-  return tbuf_view_new (self->parent_instance.arena, &spec, error);
+  if (!tbuf_region_check_usable (&self->parent_instance, error))
+    return NULL;
+
+  return tbuf_view_new (self->parent_instance.mapping, &spec, error);
 }
 
 /**

@@ -54,7 +54,7 @@ struct _TbufViewClass
   TbufRegionClass parent_class;
 };
 
-TbufView *tbuf_view_new              (TbufArena           *arena,
+TbufView *tbuf_view_new              (TbufMapping         *mapping,
                                       const TbufViewSpec  *spec,
                                       GError             **error);
 TbufView *tbuf_view_new_flat         (TbufArena           *arena,

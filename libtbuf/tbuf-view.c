@@ -115,23 +115,21 @@ store_shape (TbufView           *self,
 
 /*< private >
  * tbuf_view_new:
- * @arena: an arena
+ * @mapping: the memory
  * @spec: what the view is to be; all of it is checked
  * @error: where to put an error
  *
  * Makes a view of the class that belongs to the dtype.
  */
 TbufView *
-tbuf_view_new (TbufArena           *arena,
+tbuf_view_new (TbufMapping         *mapping,
                const TbufViewSpec  *spec,
                GError             **error)
 {
-  TbufMapping *mapping = ((TbufRegion *) arena)->mapping;
   TbufExtent extent;
   TbufView *self;
 
-  if (!tbuf_region_check_usable ((TbufRegion *) arena, error) ||
-      !tbuf_extent_init (&extent, spec, mapping->data_size, error))
+  if (!tbuf_extent_init (&extent, spec, mapping->data_size, error))
     return NULL;
 
   self = g_object_new (tbuf_dtype_get_view_type (spec->dtype), NULL);
@@ -148,7 +146,7 @@ tbuf_view_new (TbufArena           *arena,
   self->first_phase = spec->first_phase;
   self->last_phase = spec->last_phase;
   self->items = mapping->data + spec->offset;
-  tbuf_region_set_range (&self->parent_instance, arena, mapping,
+  tbuf_region_set_range (&self->parent_instance, mapping,
                          spec->offset - extent.below, extent.below + extent.above);
 
   return self;
@@ -183,7 +181,7 @@ tbuf_view_new_flat (TbufArena  *arena,
   if (!tbuf_arena_check_open (arena, error))
     return NULL;
 
-  return tbuf_view_new (arena, &spec, error);
+  return tbuf_view_new (((TbufRegion *) arena)->mapping, &spec, error);
 }
 
 /*< private >
@@ -237,7 +235,7 @@ tbuf_view_lookup (TbufArena   *arena,
     .first_phase = array->first_phase,
     .last_phase = array->last_phase,
   };
-  view = tbuf_view_new (arena, &spec, error);
+  view = tbuf_view_new (((TbufRegion *) arena)->mapping, &spec, error);
   if (view == NULL || !tbuf_view_check_access (view, FALSE, error))
     return NULL;
 
