@@ -7,6 +7,7 @@
 #include "tbuf-error.h"
 #include "tbuf-layout-private.h"
 #include "tbuf-phase-private.h"
+#include "tbuf-process-private.h"
 
 /**
  * TbufArena:
@@ -66,6 +67,7 @@ enum
   PROP_LAYOUT,
   PROP_PHASE,
   PROP_N_PARTICIPANTS,
+  PROP_IS_CLOSED,
   N_PROPS,
 };
 
@@ -490,6 +492,42 @@ tbuf_arena_close (TbufArena *self)
     tbuf_mapping_close (get_mapping (self));
 }
 
+/**
+ * tbuf_arena_is_closed:
+ * @self: an arena
+ *
+ * Whether somebody in this process has closed the arena.
+ *
+ * Returns: %TRUE after [method@Tbuf.Arena.close]
+ *
+ * Since: 1.0
+ */
+gboolean
+tbuf_arena_is_closed (TbufArena *self)
+{
+  g_return_val_if_fail (TBUF_IS_ARENA (self), FALSE);
+
+  return get_mapping (self) != NULL && tbuf_mapping_is_closed (get_mapping (self));
+}
+
+/**
+ * tbuf_arena_leave_all:
+ *
+ * Leaves all arenas of this process, as the end of the process does.
+ *
+ * A process that returns from main() or calls exit() leaves by itself. One that
+ * ends by `_exit()`, as many do that were forked, calls this right before: or
+ * else the name of an arena whose last user it was stays behind, and the arena
+ * is stale. Memory stays mapped, but no arena can be relied on any more.
+ *
+ * Since: 1.0
+ */
+void
+tbuf_arena_leave_all (void)
+{
+  tbuf_process_leave ();
+}
+
 static void
 tbuf_arena_get_property (GObject    *object,
                          guint       prop_id,
@@ -520,6 +558,9 @@ tbuf_arena_get_property (GObject    *object,
       break;
     case PROP_N_PARTICIPANTS:
       g_value_set_uint (value, tbuf_arena_get_n_participants (self));
+      break;
+    case PROP_IS_CLOSED:
+      g_value_set_boolean (value, tbuf_arena_is_closed (self));
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
@@ -597,6 +638,16 @@ tbuf_arena_class_init (TbufArenaClass *class)
    * Since: 1.0
    */
   properties[PROP_N_PARTICIPANTS] = g_param_spec_uint ("n-participants", NULL, NULL, 0, G_MAXUINT, 0, readable);
+
+  /**
+   * TbufArena:is-closed: (getter is_closed)
+   *
+   * Whether somebody in this process has closed the arena. It is not notified
+   * of.
+   *
+   * Since: 1.0
+   */
+  properties[PROP_IS_CLOSED] = g_param_spec_boolean ("is-closed", NULL, NULL, FALSE, readable);
 
   g_object_class_install_properties (object_class, N_PROPS, properties);
 }

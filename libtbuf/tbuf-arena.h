@@ -91,6 +91,8 @@ const char     *tbuf_arena_get_phase          (TbufArena       *self);
 TBUF_AVAILABLE_IN_ALL
 guint           tbuf_arena_get_n_participants (TbufArena       *self);
 TBUF_AVAILABLE_IN_ALL
+gboolean        tbuf_arena_is_closed          (TbufArena       *self);
+TBUF_AVAILABLE_IN_ALL
 gboolean        tbuf_arena_set_phase          (TbufArena       *self,
                                                const char      *phase,
                                                gint64           timeout_us,
@@ -145,10 +147,17 @@ TbufView       *tbuf_arena_create_view_strided
                                                TbufViewFlags    flags,
                                                GError         **error);
 TBUF_AVAILABLE_IN_ALL
+TbufView       *tbuf_arena_create_view_from_variant
+                                              (TbufArena       *self,
+                                               GVariant        *variant,
+                                               GError         **error);
+TBUF_AVAILABLE_IN_ALL
 int             tbuf_arena_get_event_fd       (TbufArena       *self);
 TBUF_AVAILABLE_IN_ALL
 void            tbuf_arena_dispatch           (TbufArena       *self);
 TBUF_AVAILABLE_IN_ALL
 void            tbuf_arena_close              (TbufArena       *self);
+TBUF_AVAILABLE_IN_ALL
+void            tbuf_arena_leave_all          (void);
 
 G_END_DECLS

@@ -15,6 +15,7 @@ void    tbuf_process_add       (gpointer         mapping,
                                 TbufProcessFunc  after_fork,
                                 TbufProcessFunc  at_exit);
 void    tbuf_process_remove    (gpointer         mapping);
+void    tbuf_process_leave     (void);
 
 /* A thread's name, never used again within the process. */
 guint64 tbuf_thread_get_token  (void);

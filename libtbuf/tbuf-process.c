@@ -71,10 +71,10 @@ tbuf_process_remove (gpointer mapping)
 }
 
 /* exit() runs no finalizers, and names would stay behind. Other threads may
- * still be at work, so nothing is freed here. */
+ * still be at work, so nothing is freed here. Leaving twice does no harm. */
 __attribute__ ((destructor))
-static void
-at_exit (void)
+void
+tbuf_process_leave (void)
 {
   tbuf_process_lock ();
   for (guint i = 0; entries != NULL && i < entries->len; i++)

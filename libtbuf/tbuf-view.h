@@ -82,5 +82,7 @@ gboolean       tbuf_view_copy_from      (TbufView       *self,
 TBUF_AVAILABLE_IN_ALL
 GBytes        *tbuf_view_snapshot       (TbufView       *self,
                                          GError        **error);
+TBUF_AVAILABLE_IN_ALL
+GVariant      *tbuf_view_to_variant     (TbufView       *self);
 
 G_END_DECLS
