@@ -9,7 +9,7 @@ import operator
 
 from gi._gi import FunctionInfo
 from gi.module import get_introspection_module
-from gi.overrides import _tbuf, override
+from gi.overrides import _tbuf, _tbuf_processes as processes, override
 from gi.repository import GLib, GObject
 
 Tbuf = get_introspection_module("Tbuf")
@@ -202,7 +202,10 @@ class Region(Tbuf.Region, _tbuf.Region):
     @property
     def arena(self):
         """the arena of a view, or the arena itself"""
-        return self.get_arena()
+        return self.dup_arena()
+
+    # The introspected one would make the view keep the arena, which keeps its views: a cycle that nobody sees.
+    get_arena = Tbuf.Region.dup_arena
 
     @property
     def lock_state(self):
@@ -396,12 +399,22 @@ class Arena(Tbuf.Arena, _tbuf.Arena):
         except (KeyNotFoundError, NotLiveError):
             return default
 
-    def _is_closed(self):
-        # No array has an empty name, so this is one error or another.
-        try:
-            self.get_view("")
-        except GLib.Error as error:
-            return isinstance(error, ClosedError)
+    @property
+    def closed(self):
+        """whether somebody in this process has closed it"""
+        return self.is_closed()
+
+    def __reduce__(self):
+        return processes.reduce_arena(self)
+
+    def __copy__(self):
+        """Another handle on the same memory, with locks of its own."""
+        if self.closed:
+            raise _error(Tbuf.Error.CLOSED, "The arena was closed")
+        return Arena.open_fd(self, self.flags & READ_ONLY)
+
+    def __deepcopy__(self, memo):
+        raise TypeError("shared memory is there once: bytes(arena) copies its contents, copy.copy(arena) opens it again")
 
     def __enter__(self):
         return self
@@ -411,7 +424,7 @@ class Arena(Tbuf.Arena, _tbuf.Arena):
 
     def __repr__(self):
         parts = [repr(self.name) if self.name else "anonymous", f"{self.size} bytes"]
-        if self._is_closed():
+        if self.closed:
             parts.append("closed")
         if self.phase:
             parts.append(f"phase {self.phase!r}")
@@ -480,6 +493,17 @@ class View(Tbuf.View, _tbuf.View):
         if any(extent < 0 for extent in shape):
             raise _error(Tbuf.Error.INVALID, f"{shape} is no shape: an extent is 0 or more, and one may be -1")
         return Tbuf.View.reshape(self, shape)
+
+    def __reduce__(self):
+        return processes.reduce_view(self)
+
+    def __copy__(self):
+        """Another view of the same bytes, with locks of its own."""
+        return Arena.create_view_from_variant(self.arena, self.to_variant())
+
+    def __deepcopy__(self, memo):
+        raise TypeError("shared memory is there once: view.copy() is a numpy.ndarray of the items, "
+                        "copy.copy(view) another view of them")
 
     def __iter__(self):
         return (self[i] for i in range(len(self)))

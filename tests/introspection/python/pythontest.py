@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What the tests of the Python binding share."""
 
+import contextlib
 import gc
 import itertools
 import os
 import subprocess
 import sys
+import tempfile
 import textwrap
 import unittest
 
@@ -64,6 +66,14 @@ class TestCase(unittest.TestCase):
             call(*args, **kwargs)
         self.assertGError(context.exception, python_class, code)
         return context.exception
+
+    @contextlib.contextmanager
+    def program(self, text):
+        """The path of a file that holds a program, for as long as the block runs."""
+        with tempfile.NamedTemporaryFile("w", suffix=".py") as file:
+            file.write(text)
+            file.flush()
+            yield file.name
 
     def start(self, program, *args, **kwargs):
         """Another Python process, with Tbuf imported, whose pipes are text lines."""
