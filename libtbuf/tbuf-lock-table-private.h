@@ -81,6 +81,8 @@ typedef struct
   TbufParticipant  participant;
   int              fd;            /* (unowned) to attach anew after a fork */
   guint32          attachment;    /* counts attachments */
+  guint32          n_own;         /* under the guard: at least as many as this participant has records … */
+  guint32          n_own_waiting; /* … and as wait among them */
   guint            stripe_shift;
   int              closed;        /* atomic */
 } TbufLockTable;
@@ -141,6 +143,10 @@ TbufVerdict      tbuf_lock_table_examine        (TbufLockTable    *self,
 gboolean         tbuf_lock_table_has_room       (TbufLockTable    *self,
                                                  const TbufClaim  *claim,
                                                  gboolean          to_wait);
+gboolean         tbuf_lock_table_has_quota      (TbufLockTable    *self,
+                                                 gboolean          to_wait);
+gboolean         tbuf_lock_table_is_all_own     (TbufLockTable    *self,
+                                                 guint64           owner);
 guint32          tbuf_lock_table_add            (TbufLockTable    *self,
                                                  const TbufClaim  *claim,
                                                  TbufRecordState   state,

@@ -119,14 +119,59 @@ find_unused (TbufLockTable *self)
   return TBUF_N_RECORDS;
 }
 
+/* Counting is exact only here: others free records of this participant, too, when
+ * they put right what it changed without the guard. */
+static void
+count_own (TbufLockTable *self)
+{
+  guint32 n_own = 0, n_waiting = 0;
+
+  for (guint32 i = 0; i < get_high (self); i++)
+    if (has_bit (self->words->used, i) && LOAD (self->records[i].id) == self->participant.id)
+      {
+        n_own++;
+        n_waiting += has_bit (self->words->waiting, i);
+      }
+
+  self->n_own = n_own;
+  self->n_own_waiting = n_waiting;
+}
+
+/* Whether the participant may have another record: none can fill the table alone. */
+gboolean
+tbuf_lock_table_has_quota (TbufLockTable *self,
+                           gboolean       to_wait)
+{
+  if (G_LIKELY (self->n_own < TBUF_QUOTA && (!to_wait || self->n_own_waiting < TBUF_WAITING_QUOTA)))
+    return TRUE;
+
+  count_own (self);
+  return self->n_own < TBUF_QUOTA && (!to_wait || self->n_own_waiting < TBUF_WAITING_QUOTA);
+}
+
+/* Whether one thread has all of its participant's records. */
+gboolean
+tbuf_lock_table_is_all_own (TbufLockTable *self,
+                            guint64        owner)
+{
+  for (guint32 i = 0; i < get_high (self); i++)
+    if (has_bit (self->words->used, i) && LOAD (self->records[i].id) == self->participant.id &&
+        LOAD (self->records[i].owner) != owner)
+      return FALSE;
+
+  return TRUE;
+}
+
 gboolean
 tbuf_lock_table_has_room (TbufLockTable   *self,
                           const TbufClaim *claim,
                           gboolean         to_wait)
 {
-  gboolean privileged = (claim->flags & (TBUF_RECORD_RECOVERS | TBUF_RECORD_NO_DATA)) != 0;
+  gboolean privileged = is_privileged (claim);
 
   if (to_wait && LOAD (self->words->n_waiting) >= TBUF_MAX_WAITING)
+    return FALSE;
+  if (!privileged && !tbuf_lock_table_has_quota (self, to_wait))
     return FALSE;
 
   return find_unused (self) < (privileged ? TBUF_N_RECORDS : TBUF_N_RECORDS - N_RESERVED);
@@ -226,6 +271,7 @@ tbuf_lock_table_add (TbufLockTable   *self,
   STORE (self->starts[index], claim->start);
   STORE (self->ends[index], claim->end);
   set_bit (words->used, index);
+  self->n_own++;
   if (index >= LOAD (words->high))
     STORE (words->high, index + 1);
 
@@ -233,6 +279,7 @@ tbuf_lock_table_add (TbufLockTable   *self,
     {
       set_bit (words->waiting, index);
       STORE (words->n_waiting, LOAD (words->n_waiting) + 1);
+      self->n_own_waiting++;
     }
 
   set_state (record, state);
@@ -252,6 +299,8 @@ stop_waiting (TbufLockTable *self,
 
   clear_bit (self->words->waiting, index);
   STORE (self->words->n_waiting, LOAD (self->words->n_waiting) - 1);
+  if (LOAD (self->records[index].id) == self->participant.id && self->n_own_waiting > 0)
+    self->n_own_waiting--;
 }
 
 /* A waiter's record becomes a holder's. */
@@ -315,6 +364,8 @@ tbuf_lock_table_remove (TbufLockTable *self,
   guint32 high = get_high (self);
 
   stop_waiting (self, index);
+  if (LOAD (self->records[index].id) == self->participant.id && self->n_own > 0)
+    self->n_own--;
   set_state (&self->records[index], TBUF_RECORD_FREE);
   STORE (self->starts[index], G_MAXUINT64);
   STORE (self->ends[index], 0);

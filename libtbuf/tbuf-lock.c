@@ -565,6 +565,8 @@ tbuf_lock_attach (TbufLockTable  *self,
 
       /* Before anyone can hold something under the new id. */
       self->attachment++;
+      self->n_own = 0;
+      self->n_own_waiting = 0;
       attached = attached && tbuf_participant_take_slot (participant, self->slots, error);
     }
   tbuf_process_unlock ();

@@ -11,6 +11,10 @@ G_BEGIN_DECLS
 /* Waiters at the most: half of the table. */
 #define TBUF_MAX_WAITING (TBUF_N_RECORDS / 2)
 
+/* Records of one participant at the most, and how many of them may wait. */
+#define TBUF_QUOTA         (TBUF_N_RECORDS / 2)
+#define TBUF_WAITING_QUOTA (TBUF_MAX_WAITING / 2)
+
 /* One record, each field read once. */
 typedef struct
 {
@@ -127,12 +131,19 @@ blocks (const TbufRecordCopy *record,
   return claim->partner == 0 && is_waiting (record) && (record->flags & TBUF_RECORD_ENTITLED) && record->ticket < own_ticket;
 }
 
+/* What goes ahead where an owner died finds room in a full table, too. */
+static inline gboolean
+is_privileged (const TbufClaim *claim)
+{
+  return (claim->flags & (TBUF_RECORD_RECOVERS | TBUF_RECORD_NO_DATA)) != 0;
+}
+
 static inline gboolean
 is_poison_for (const TbufRecordCopy *record,
                const TbufClaim      *claim)
 {
   return record->state == TBUF_RECORD_POISON &&
-         !(claim->flags & (TBUF_RECORD_RECOVERS | TBUF_RECORD_NO_DATA)) &&
+         !is_privileged (claim) &&
          ranges_overlap (claim->start, claim->end, record->start, record->end);
 }
 

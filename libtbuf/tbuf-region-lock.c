@@ -72,6 +72,9 @@ acquire (TbufRegion       *self,
  * nobody to get another; any other thread waits its turn. While the object holds
  * an exclusive lock, it can't take another.
  *
+ * An arena has room for 2048 locks, waiters and abandoned ranges, and one
+ * participant for 1024. Where there is none, the call waits for it, too.
+ *
  * Errors: `INVALID` (no such mode, or an empty region), `READ_ONLY`, `NOT_LIVE`
  * (the view's array is not live in the current phase), `BUSY` (with a timeout of
  * 0), `TIMED_OUT`, `DEADLOCK` (waiting would never end, because the calling

@@ -20,6 +20,7 @@ typedef struct
   gint64         last_probe;   /* when those in the way were last asked for; 0: never */
   gboolean       may_give_up;  /* they were, and all of them live */
   gint64         next_walk;    /* after so long a wait, deadlocks are looked for again */
+  gboolean       is_over_quota;      /* the participant, when the range was free */
   gboolean       suspects_deadlock;  /* found one, and those in it are to be asked whether they live */
   TbufObstacle   obstacle;
 } TbufWait;

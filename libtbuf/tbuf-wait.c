@@ -75,7 +75,12 @@ set_obstacle_error (const TbufWait *self,
   const TbufClaim *claim = &self->claim;
   const TbufObstacle *obstacle = &self->obstacle;
 
-  if (!obstacle->found)
+  if (!obstacle->found && self->is_over_quota)
+    g_set_error (error, TBUF_ERROR, code,
+                 "Could not take %s on bytes %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT
+                 ": %s, this process has %u locks and requests in the arena, and %u are as many as one may have",
+                 mode_to_string (claim->mode), claim->start, claim->end - 1, what, self->table->n_own, TBUF_QUOTA);
+  else if (!obstacle->found)
     g_set_error (error, TBUF_ERROR, code,
                  "Could not take %s on bytes %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT ": %s, the lock table is full",
                  mode_to_string (claim->mode), claim->start, claim->end - 1, what);
@@ -150,6 +155,16 @@ has_record (const TbufWait *self)
 {
   return self->index != NO_RECORD || self->claim.partner != 0 ||
          tbuf_lock_table_has_room (self->table, &self->claim, FALSE);
+}
+
+/* The participant has as many records as it may have, and all of them are the
+ * waiting thread's. */
+static gboolean
+is_at_own_quota (TbufWait *self)
+{
+  self->is_over_quota = !is_privileged (&self->claim) && !tbuf_lock_table_has_quota (self->table, FALSE);
+
+  return self->is_over_quota && self->owner != 0 && tbuf_lock_table_is_all_own (self->table, self->owner);
 }
 
 /* Behind an upgrade of the same object there is nothing to wait for in the table:
@@ -243,6 +258,8 @@ tbuf_wait_look (TbufWait  *self,
       complete (self);
       return TBUF_WAIT_DONE;
     }
+  else if (verdict == TBUF_VERDICT_FREE && is_at_own_quota (self) && self->timeout_us != 0)
+    set_obstacle_error (self, TBUF_ERROR_DEADLOCK, "nobody but the calling thread could make room", error);
   else if (self->timeout_us != 0 && verdict == TBUF_VERDICT_WAIT && is_hopeless (self) && self->may_give_up)
     set_obstacle_error (self, TBUF_ERROR_DEADLOCK, "waiting would never end", error);
   else if (self->may_give_up && get_time_left (self) == 0)

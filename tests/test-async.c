@@ -2,6 +2,7 @@
 #include <poll.h>
 #include <tbuf.h>
 
+#include "crash/table.h"
 #include "peer.h"
 
 typedef struct
@@ -276,6 +277,50 @@ test_phase (void)
   g_clear_object (&late);
 }
 
+static void
+unlock_at_once (GObject      *source,
+                GAsyncResult *result,
+                gpointer      user_data)
+{
+  guint *n = user_data;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (tbuf_region_lock_finish (TBUF_REGION (source), result, &error));
+  g_assert_no_error (error);
+  g_assert_true (tbuf_region_unlock (TBUF_REGION (source), NULL));
+  (*n)++;
+}
+
+/* Half of the places for those who wait are for others; who gets none of its own
+ * has its turn all the same. */
+static void
+test_crowd_leaves_places_to_others (Fixture       *self,
+                                    gconstpointer  data)
+{
+  const guint n_requests = TBUF_N_RECORDS / 4 + 100;
+  g_autoptr (TbufArena) other = open_again (self->arena);
+  g_autoptr (TbufRegion) others = new_range (other, 0, 8);
+  Table table = table_map (tbuf_arena_get_fd (self->arena));
+  guint n_served = 0;
+
+  g_assert_true (tbuf_region_lock (self->first, TBUF_LOCK_MODE_EXCLUSIVE, -1, NULL, NULL));
+  for (guint i = 0; i < n_requests; i++)
+    {
+      g_autoptr (TbufRegion) region = new_range (self->arena, 0, 8);
+
+      tbuf_region_lock_async (region, TBUF_LOCK_MODE_EXCLUSIVE, -1, NULL, unlock_at_once, &n_served);
+    }
+  g_assert_cmpuint (table.words->n_waiting, ==, TBUF_N_RECORDS / 4);
+  tbuf_region_lock_async (others, TBUF_LOCK_MODE_EXCLUSIVE, -1, NULL, unlock_at_once, &n_served);
+  g_assert_cmpuint (table.words->n_waiting, ==, TBUF_N_RECORDS / 4 + 1);
+
+  g_assert_true (tbuf_region_unlock (self->first, NULL));
+  while (n_served < n_requests + 1)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_null (table_find_leak (&table));
+  table_unmap (&table);
+}
+
 #define ADD(name, func) g_test_add ("/tbuf/async/" name, Fixture, NULL, set_up, func, tear_down)
 
 int
@@ -291,6 +336,7 @@ main (int    argc,
   ADD ("unclaimed-grant-is-released", test_unclaimed_grant_is_released);
   ADD ("without-main-loop", test_without_main_loop);
   ADD ("waits-for-other-process", test_waits_for_other_process);
+  ADD ("crowd-leaves-places-to-others", test_crowd_leaves_places_to_others);
   g_test_add_func ("/tbuf/async/phase", test_phase);
 
   return g_test_run ();

@@ -108,10 +108,10 @@ static void
 fill_until_killed (Peer     *parent,
                    gpointer  data)
 {
-  TbufArena *arena = open_again (data);
+  TbufArena *arenas[] = { open_again (data), open_again (data) };
 
-  for (gsize i = 0; i < ARENA_SIZE / 2; i++)
-    if (!tbuf_region_lock (new_range (arena, i, 1), TBUF_LOCK_MODE_SHARED, 0, NULL, NULL))
+  for (gsize i = 0; i < ARENA_SIZE; i++)
+    if (!tbuf_region_lock (new_range (arenas[i % 2], i / 2, 1), TBUF_LOCK_MODE_SHARED, 0, NULL, NULL))
       break;
   peer_tell (parent);
   peer_wait (parent);

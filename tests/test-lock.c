@@ -262,38 +262,91 @@ test_view_is_a_mutex_for_threads (void)
   g_assert_cmpint (tbuf_region_get_held_mode (a), ==, TBUF_LOCK_MODE_NONE);
 }
 
+/* Locks byte after byte until that fails, and returns why. */
+static GError *
+lock_all_one_can (TbufArena *arena,
+                  GPtrArray *held)
+{
+  GError *error = NULL;
+
+  while (error == NULL)
+    {
+      g_autoptr (TbufRegion) region = new_range (arena, held->len, 1);
+
+      g_assert_cmpuint (held->len, <, ARENA_SIZE);
+      if (tbuf_region_lock (region, TBUF_LOCK_MODE_EXCLUSIVE, 0, NULL, &error))
+        g_ptr_array_add (held, g_steal_pointer (&region));
+    }
+
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_BUSY);
+  return error;
+}
+
+/* It has room for more than one participant may have, and two of them fill it. */
 static void
 test_full_table_waits (void)
 {
   g_autoptr (TbufArena) arena = new_arena ();
+  g_autoptr (TbufArena) other = tbuf_arena_open_fd (tbuf_arena_get_fd (arena), TBUF_ARENA_NONE, NULL);
   g_autoptr (GPtrArray) held = g_ptr_array_new_with_free_func (g_object_unref);
-  g_autoptr (TbufRegion) last = new_range (arena, ARENA_SIZE - 1, 1);
+  g_autoptr (TbufRegion) last = new_range (other, ARENA_SIZE - 1, 1);
   g_autoptr (GError) error = NULL;
-  gboolean locked = TRUE;
 
-  while (locked)
-    {
-      TbufRegion *region = new_range (arena, held->len, 1);
-
-      g_assert_cmpuint (held->len, <, ARENA_SIZE);
-      g_ptr_array_add (held, region);
-      locked = tbuf_region_lock (region, TBUF_LOCK_MODE_EXCLUSIVE, 0, NULL, &error);
-    }
-
-  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_BUSY);
-  g_assert_nonnull (strstr (error->message, "full"));
+  error = lock_all_one_can (arena, held);
   g_clear_error (&error);
-  g_assert_cmpuint (held->len, >, 1000);
+  error = lock_all_one_can (other, held);
+  g_assert_nonnull (strstr (error->message, "full"));
+  g_assert_cmpuint (held->len, >, 1900);
   assert_lock_fails (last, TBUF_LOCK_MODE_SHARED, 3000, TBUF_ERROR_TIMED_OUT);
 
   assert_unlocks (g_ptr_array_index (held, 5));
   assert_locks (last, TBUF_LOCK_MODE_SHARED);
   assert_unlocks (last);
 
-  for (guint i = 0; i < held->len - 1; i++)
+  for (guint i = 0; i < held->len; i++)
     if (i != 5)
       assert_unlocks (g_ptr_array_index (held, i));
   g_assert_cmpint (tbuf_region_get_lock_state (TBUF_REGION (arena)), ==, TBUF_LOCK_STATE_FREE);
+}
+
+static gpointer
+lock_and_keep (gpointer data)
+{
+  assert_locks (data, TBUF_LOCK_MODE_SHARED);
+  return NULL;
+}
+
+/* One participant can't fill the table: it is told, and others go on. */
+static void
+test_one_participant_has_a_quota (void)
+{
+  g_autoptr (TbufArena) arena = new_arena ();
+  g_autoptr (TbufArena) other = tbuf_arena_open_fd (tbuf_arena_get_fd (arena), TBUF_ARENA_NONE, NULL);
+  g_autoptr (GPtrArray) held = g_ptr_array_new_with_free_func (g_object_unref);
+  g_autoptr (TbufRegion) last = new_range (arena, ARENA_SIZE - 1, 1);
+  g_autoptr (TbufRegion) others = new_range (other, ARENA_SIZE - 8, 8);
+  g_autoptr (GError) error = lock_all_one_can (arena, held);
+
+  g_assert_nonnull (strstr (error->message, "this process has 1024 locks"));
+  g_assert_cmpuint (held->len, ==, 1024);
+
+  /* All of them are this thread's: nobody else would make room. */
+  assert_lock_fails (last, TBUF_LOCK_MODE_SHARED, -1, TBUF_ERROR_DEADLOCK);
+  assert_locks (others, TBUF_LOCK_MODE_EXCLUSIVE);
+  assert_unlocks (others);
+
+  /* When one of them is another thread's, the call waits. */
+  assert_unlocks (g_ptr_array_index (held, 7));
+  g_thread_join (g_thread_new ("keeper", lock_and_keep, g_ptr_array_index (held, 7)));
+  assert_lock_fails (last, TBUF_LOCK_MODE_SHARED, 3000, TBUF_ERROR_TIMED_OUT);
+
+  /* Whoever repairs is not kept out. */
+  g_assert_true (tbuf_region_recover (last, 0, NULL, NULL, NULL));
+  assert_unlocks (last);
+  for (guint i = 0; i < held->len; i++)
+    assert_unlocks (g_ptr_array_index (held, i));
+  assert_locks (last, TBUF_LOCK_MODE_SHARED);
+  assert_unlocks (last);
 }
 
 static void
@@ -454,6 +507,7 @@ main (int    argc,
   g_test_add_func ("/tbuf/lock/close-wakes-waiters", test_close_wakes_waiters);
   g_test_add_func ("/tbuf/lock/view-is-a-mutex-for-threads", test_view_is_a_mutex_for_threads);
   g_test_add_func ("/tbuf/lock/full-table-waits", test_full_table_waits);
+  g_test_add_func ("/tbuf/lock/one-participant-has-a-quota", test_one_participant_has_a_quota);
   g_test_add_func ("/tbuf/lock/lost-holder-is-dead", test_lost_holder_is_dead);
   g_test_add_func ("/tbuf/lock/partial-recovery-trims", test_partial_recovery_trims);
   g_test_add_func ("/tbuf/lock/upgrades-and-downgrades", test_upgrades_and_downgrades);
