@@ -356,10 +356,7 @@ tbuf_arena_set_phase_async (TbufArena           *self,
   if (check_phase (self, phase, &index, &error))
     tbuf_phase_enter_async (get_mapping (self), task, index, timeout_us);
   else
-    {
-      g_task_return_error (task, error);
-      g_object_unref (task);
-    }
+    tbuf_request_fail (get_mapping (self), task, error);
 }
 
 /**

@@ -158,8 +158,7 @@ tbuf_region_lock_async (TbufRegion          *self,
 
   if (!check_mode (mode, &error) || !check_lockable (self, &error))
     {
-      g_task_return_error (task, error);
-      g_object_unref (task);
+      tbuf_request_fail (self->mapping, task, error);
       return;
     }
 
@@ -236,6 +235,83 @@ tbuf_region_recover (TbufRegion    *self,
 
   if (was_abandoned != NULL)
     *was_abandoned = tbuf_lock_has_poison (&self->mapping->table, &claim);
+  return TRUE;
+}
+
+/**
+ * tbuf_region_recover_async:
+ * @self: a region
+ * @timeout_us: how long to wait, in microseconds; 0: not at all, -1: without limit
+ * @cancellable: (nullable): cancels the waiting, from any thread
+ * @callback: (scope async): called when the lock is held, or won't be
+ * @user_data: for @callback
+ *
+ * Locks the region's bytes also where an owner died, without blocking the caller.
+ *
+ * See [method@Tbuf.Region.recover], and for how the result arrives
+ * [method@Tbuf.Region.lock_async].
+ *
+ * Since: 1.0
+ */
+void
+tbuf_region_recover_async (TbufRegion          *self,
+                           gint64               timeout_us,
+                           GCancellable        *cancellable,
+                           GAsyncReadyCallback  callback,
+                           gpointer             user_data)
+{
+  GTask *task;
+  GError *error = NULL;
+  TbufClaim claim;
+
+  g_return_if_fail (tbuf_region_is_region (self));
+
+  task = g_task_new (self, cancellable, callback, user_data);
+  g_task_set_source_tag (task, tbuf_region_recover_async);
+
+  if (!check_lockable (self, &error))
+    {
+      tbuf_request_fail (self->mapping, task, error);
+      return;
+    }
+
+  claim = tbuf_region_get_claim (self, TBUF_LOCK_MODE_EXCLUSIVE, TBUF_RECORD_RECOVERS);
+  tbuf_request_start (self->mapping, task, &self->hold, &claim, timeout_us, check_granted, 0);
+}
+
+/**
+ * tbuf_region_recover_finish:
+ * @self: a region
+ * @result: what the callback of [method@Tbuf.Region.recover_async] got
+ * @was_abandoned: (out) (optional): whether a part of the range still was abandoned
+ * @error: return location for an error
+ *
+ * The result of [method@Tbuf.Region.recover_async].
+ *
+ * Errors: those of [method@Tbuf.Region.recover] but `DEADLOCK`.
+ *
+ * Returns: %TRUE when the lock is held
+ *
+ * Since: 1.0
+ */
+gboolean
+tbuf_region_recover_finish (TbufRegion    *self,
+                            GAsyncResult  *result,
+                            gboolean      *was_abandoned,
+                            GError       **error)
+{
+  g_return_val_if_fail (tbuf_region_is_region (self), FALSE);
+  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
+
+  if (!tbuf_request_finish (G_TASK (result), error))
+    return FALSE;
+
+  if (was_abandoned != NULL)
+    {
+      TbufClaim claim = tbuf_region_get_claim (self, TBUF_LOCK_MODE_EXCLUSIVE, TBUF_RECORD_RECOVERS);
+
+      *was_abandoned = tbuf_lock_has_poison (&self->mapping->table, &claim);
+    }
   return TRUE;
 }
 

@@ -92,6 +92,18 @@ gboolean       tbuf_region_recover        (TbufRegion    *self,
                                            GCancellable  *cancellable,
                                            GError       **error);
 TBUF_AVAILABLE_IN_ALL
+void           tbuf_region_recover_async  (TbufRegion    *self,
+                                           gint64         timeout_us,
+                                           GCancellable  *cancellable,
+                                           GAsyncReadyCallback
+                                                          callback,
+                                           gpointer       user_data);
+TBUF_AVAILABLE_IN_ALL
+gboolean       tbuf_region_recover_finish (TbufRegion    *self,
+                                           GAsyncResult  *result,
+                                           gboolean      *was_abandoned,
+                                           GError       **error);
+TBUF_AVAILABLE_IN_ALL
 gboolean       tbuf_region_upgrade        (TbufRegion    *self,
                                            gint64         timeout_us,
                                            GCancellable  *cancellable,

@@ -34,6 +34,9 @@ void     tbuf_request_start    (TbufMapping      *mapping,
                                 gint64            timeout_us,
                                 TbufRequestFunc   granted,
                                 guint             phase);
+void     tbuf_request_fail     (TbufMapping      *mapping,
+                                GTask            *task,
+                                GError           *error);
 gboolean tbuf_request_finish   (GTask            *task,
                                 GError          **error);
 gboolean tbuf_request_look     (TbufRequest      *self,

@@ -151,6 +151,49 @@ tbuf_request_deliver (TbufRequest *self)
     }
 }
 
+static TbufRequest *
+request_new (TbufMapping *mapping,
+             GTask       *task)
+{
+  TbufRequest *self = g_new0 (TbufRequest, 1);
+
+  self->mapping = mapping;
+  self->task = task;
+
+  /* A cancel after the grant would otherwise report one, and lose the lock. */
+  g_task_set_check_cancellable (task, FALSE);
+
+  self->source = g_source_new (&source_funcs, sizeof (GSource));
+  g_source_set_static_name (self->source, "tbuf-request");
+  g_source_set_priority (self->source, g_task_get_priority (task));
+  g_source_set_callback (self->source, deliver_in_context, self, request_free);
+  g_source_attach (self->source, g_task_get_context (task));
+
+  return self;
+}
+
+/* Takes over the task and the error, with which it is over before it began. It
+ * arrives as any other result: whoever runs no main context waits for the event
+ * descriptor. */
+void
+tbuf_request_fail (TbufMapping *mapping,
+                   GTask       *task,
+                   GError      *error)
+{
+  TbufRequest *self;
+
+  if (mapping == NULL)
+    {
+      g_task_return_error (task, error);
+      g_object_unref (task);
+      return;
+    }
+
+  self = request_new (mapping, task);
+  set_done (self, error);
+  tbuf_watcher_submit (mapping->watcher, self);
+}
+
 /* Takes over the task. Never waits. */
 void
 tbuf_request_start (TbufMapping     *mapping,
@@ -161,27 +204,16 @@ tbuf_request_start (TbufMapping     *mapping,
                     TbufRequestFunc  granted,
                     guint            phase)
 {
-  TbufRequest *self = g_new0 (TbufRequest, 1);
+  TbufRequest *self = request_new (mapping, task);
   TbufLockTable *table = &mapping->table;
   GCancellable *cancellable = g_task_get_cancellable (task);
   TbufClaim own_claim = *claim;
   GError *error = NULL;
 
   own_claim.flags |= TBUF_RECORD_ASYNC;
-  self->mapping = mapping;
-  self->task = task;
   self->granted = granted;
   self->phase = phase;
   tbuf_wait_init (&self->wait, table, hold != NULL ? hold : &self->own_hold, &own_claim, timeout_us, cancellable, 0);
-
-  /* A cancel after the grant would otherwise report one, and lose the lock. */
-  g_task_set_check_cancellable (task, FALSE);
-
-  self->source = g_source_new (&source_funcs, sizeof (GSource));
-  g_source_set_static_name (self->source, "tbuf-request");
-  g_source_set_priority (self->source, g_task_get_priority (task));
-  g_source_set_callback (self->source, deliver_in_context, self, request_free);
-  g_source_attach (self->source, g_task_get_context (task));
 
   if (table->participant.id == 0 && !tbuf_lock_attach (table, &error))
     set_done (self, error);

@@ -210,6 +210,24 @@ hold_for_a_while (Peer     *parent,
 }
 
 static void
+assert_recovered (TbufRegion *region,
+                  gboolean    expected)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+  GAsyncResult *kept = NULL;
+  g_autoptr (GError) error = NULL;
+  gboolean was_abandoned = !expected;
+
+  tbuf_region_recover_async (region, -1, NULL, keep_result, &kept);
+  result = wait_for_result (&kept);
+  g_assert_true (tbuf_region_recover_finish (region, result, &was_abandoned, &error));
+  g_assert_no_error (error);
+  g_assert_cmpint (was_abandoned, ==, expected);
+  g_assert_true (tbuf_region_unlock (region, &error));
+  g_assert_no_error (error);
+}
+
+static void
 test_waits_for_other_process (Fixture       *self,
                               gconstpointer  data)
 {
@@ -232,6 +250,9 @@ test_waits_for_other_process (Fixture       *self,
   tbuf_region_lock_async (self->first, TBUF_LOCK_MODE_SHARED, -1, NULL, keep_result, &first);
   peer_kill (&peer);
   assert_failed (self->first, &first, TBUF_ERROR, TBUF_ERROR_OWNER_DIED);
+
+  assert_recovered (self->first, TRUE);
+  assert_recovered (self->first, FALSE);
 }
 
 static void
