@@ -6,6 +6,7 @@ import functools
 import itertools
 import math
 import operator
+import sys
 
 from gi._gi import FunctionInfo
 from gi.module import get_introspection_module
@@ -190,7 +191,14 @@ def _parse_timeout(timeout):
 
 # Regions: what arenas and views have in common.
 
-_WATCHED_SIGNALS = frozenset(["locked", "unlocked", "owner-died", "changed", "notify::lock-state"])
+_WATCHED_SIGNALS = frozenset(["locked", "unlocked", "owner-died", "changed", "notify", "notify::lock-state",
+                              "notify::phase", "notify::is-live"])
+
+
+def _import_asyncio():
+    # Not at the top: most programs do without asyncio, which takes long to import.
+    from gi.overrides import _tbuf_asyncio
+    return _tbuf_asyncio
 
 
 @override
@@ -224,9 +232,38 @@ class Region(Tbuf.Region, _tbuf.Region):
     def __enter__(self):
         raise TypeError("a lock is taken with `with view.lock():`")
 
+    def lock_async(self, *args, shared=False, timeout=None):
+        """Lock the bytes under asyncio: `async with view.lock_async():`, or `await`, which gives a Guard.
+
+        The timeout is in seconds: None waits for ever, 0 only tries. With positional arguments, this is the introspected
+        method: (mode, timeout_us, cancellable, callback, *user_data).
+        """
+        if args:
+            return Tbuf.Region.lock_async(self, *args)
+        mode = Tbuf.LockMode.SHARED if shared else Tbuf.LockMode.EXCLUSIVE
+        return _import_asyncio().lock(self, mode, _parse_timeout(timeout))
+
+    def recover_async(self, *args, timeout=None):
+        """Lock the bytes for one alone under asyncio, also where an owner died; as lock_async().
+
+        With positional arguments, this is the introspected method: (timeout_us, cancellable, callback, *user_data).
+        """
+        if args:
+            return Tbuf.Region.recover_async(self, *args)
+        return _import_asyncio().recover(self, _parse_timeout(timeout))
+
+    def attach(self, loop=None):
+        """Let an event loop of asyncio, the running one if none is named, deliver the signals.
+
+        Where a loop is running, connect() does it by itself.
+        """
+        _import_asyncio().attach(self, loop)
+
     def _watch_for(self, signal):
         if signal.replace("_", "-") in _WATCHED_SIGNALS:
             self.set_watch(True)
+            if "asyncio" in sys.modules and sys.modules["asyncio"]._get_running_loop() is not None:
+                self.attach()
 
     def connect(self, signal, handler, *args):
         self._watch_for(signal)
@@ -345,6 +382,22 @@ class Arena(Tbuf.Arena, _tbuf.Arena):
     def set_phase(self, phase, timeout=None, cancellable=None):
         """Enter a phase; the timeout is in seconds."""
         self._set_phase(phase, _parse_timeout(timeout), cancellable)
+
+    def set_phase_async(self, phase, *args, timeout=None):
+        """Enter a phase under asyncio, with `await`; the timeout is in seconds.
+
+        With further positional arguments, this is the introspected method: (phase, timeout_us, cancellable, callback,
+        *user_data).
+        """
+        if args:
+            return Tbuf.Arena.set_phase_async(self, phase, *args)
+        return _import_asyncio().set_phase(self, phase, _parse_timeout(timeout))
+
+    def close(self):
+        """End the use of the arena; arrays that were made of its memory stay valid."""
+        Tbuf.Arena.close(self)
+        if "gi.overrides._tbuf_asyncio" in sys.modules:
+            _import_asyncio().close(self)
 
     def create_view(self, dtype, offset=0, shape=None, strides=None, *, unaligned=False):
         """A view of the bytes from offset on.

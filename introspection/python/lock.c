@@ -465,6 +465,29 @@ tbuf_python_region_unlock (PyObject *self,
   Py_RETURN_NONE;
 }
 
+/* A guard for a lock that somebody took for the object already, as when it was asked for without a thread. */
+PyObject *
+tbuf_python_region_guard (PyObject *self,
+                          PyObject *was_abandoned)
+{
+  TbufRegion *region = tbuf_python_get_region (self);
+  int abandoned = PyObject_IsTrue (was_abandoned);
+  Guard *guard;
+
+  if (region == NULL || abandoned < 0)
+    return NULL;
+
+  guard = (Guard *) PyType_GenericAlloc ((PyTypeObject *) guard_type, 0);
+  if (guard == NULL)
+    return NULL;
+
+  guard->region = Py_NewRef (self);
+  guard->was_abandoned = abandoned;
+  guard_set_held (guard);
+
+  return (PyObject *) guard;
+}
+
 gboolean
 tbuf_python_init_lock (PyObject *module)
 {

@@ -129,6 +129,8 @@ static PyMethodDef region_methods[] = {
   { "recover", (PyCFunction) (void (*) (void)) tbuf_python_region_recover, METH_FASTCALL | METH_KEYWORDS,
     PyDoc_STR ("recover($self, /, *, timeout=None, cancellable=None)\n--\n\n"
                "Lock the bytes for one alone, also where an owner died; the Guard's was_abandoned says whether one did.") },
+  { "_guard", tbuf_python_region_guard, METH_O,
+    PyDoc_STR ("_guard($self, was_abandoned, /)\n--\n\nThe Guard of a lock that is held already.") },
   { "unlock", tbuf_python_region_unlock, METH_NOARGS,
     PyDoc_STR ("unlock($self, /)\n--\n\nLet go of the lock that was taken last through this object.") },
   { NULL }

@@ -91,6 +91,8 @@ PyObject   *tbuf_python_region_recover    (PyObject   *self,
                                            PyObject   *const *args,
                                            Py_ssize_t  n_args,
                                            PyObject   *keywords) G_GNUC_INTERNAL;
+PyObject   *tbuf_python_region_guard      (PyObject   *self,
+                                           PyObject   *was_abandoned) G_GNUC_INTERNAL;
 PyObject   *tbuf_python_region_unlock     (PyObject   *self,
                                            PyObject   *unused) G_GNUC_INTERNAL;
 PyObject   *tbuf_python_arena_set_phase   (PyObject   *self,
