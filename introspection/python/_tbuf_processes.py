@@ -5,6 +5,7 @@ A pickle holds no memory. A named arena goes by its name, and an anonymous one a
 arrives is mapped as it was where it came from, for reading only if that was so. Locks stay where they are.
 """
 
+import contextlib
 import os
 import sys
 import weakref
@@ -44,21 +45,48 @@ def reduce_arena(arena):
     flags = arena.flags & (Tbuf.READ_ONLY | Tbuf.KEEP)
     _add(arena, identity, bool(flags & Tbuf.READ_ONLY))
     if arena.name is not None:
-        return _open_name, (arena.name, int(flags), identity)
+        return _open_name, (arena.name, int(flags), identity, _make_claim(arena))
     # In a pickle that starts a process, the descriptor is inherited; in others, a thread here hands it to whoever loads
     # the pickle, once.
     from multiprocessing import reduction
     return _open_descriptor, (reduction.DupFd(arena.fileno()), int(flags), identity)
 
 
-def _open_name(name, flags, identity):
+class _Claim:
+    """Keeps an arena for the process that loads the pickle, until that one has opened it."""
+
+    def __init__(self, arena):
+        # What passes descriptors: a thread of this process that answers connections of the program's other processes.
+        from multiprocessing import resource_sharer
+
+        def answer(connection, pid):
+            connection.send(arena.name)
+            # Until it has opened the arena, or has died.
+            connection.poll(None)
+        self._id = resource_sharer._resource_sharer.register(answer, lambda: None)
+
+    @contextlib.contextmanager
+    def connect(self):
+        from multiprocessing import resource_sharer
+        with resource_sharer._resource_sharer.get_connection(self._id) as connection:
+            connection.recv()
+            yield
+
+
+def _make_claim(arena):
+    """A worker returns an arena and forgets it at once: if it is the only one to have it, the name would go."""
+    process = sys.modules.get("multiprocessing.process")
+    if process is None or process.parent_process() is None or arena.n_participants > 1:
+        return contextlib.nullcontext
+    return _Claim(arena).connect
+
+
+def _open_name(name, flags, identity, connect):
     from gi.repository import Tbuf
     flags = Tbuf.ArenaFlags(flags)
     read_only = bool(flags & Tbuf.READ_ONLY)
-    arena = _find(identity, read_only)
-    if arena is not None:
-        return arena
-    arena = Tbuf.Arena.open(name, flags)
+    with connect():
+        arena = _find(identity, read_only) or Tbuf.Arena.open(name, flags)
     if _identify(arena.fileno()) != identity:
         raise Tbuf.ArenaNotFoundError(f"The arena {name!r} that was sent is gone, and there is another one of that name")
     return _add(arena, identity, read_only)
