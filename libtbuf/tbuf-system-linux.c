@@ -241,9 +241,8 @@ tbuf_system_wait_for_file (const char  *path,
   return TRUE;
 }
 
-/* In clock ticks since boot; with the pid it tells processes apart for a reader. */
-guint64
-tbuf_system_get_start_time (void)
+static guint64
+read_start_time (void)
 {
   g_autofree char *contents = NULL;
   char *field;
@@ -257,6 +256,24 @@ tbuf_system_get_start_time (void)
     field = strchr (field + 1, ' ');
 
   return field != NULL ? g_ascii_strtoull (field, NULL, 10) : 0;
+}
+
+/* In clock ticks since boot; with the pid it tells processes apart for a reader.
+ * The kernel takes longer to write that file than for all the rest of an opening,
+ * so it is read once in a process; the child of a fork is another one. */
+guint64
+tbuf_system_get_start_time (void)
+{
+  static guint64 start_time;
+  static int pid;
+
+  if (__atomic_load_n (&pid, __ATOMIC_ACQUIRE) != getpid ())
+    {
+      __atomic_store_n (&start_time, read_start_time (), __ATOMIC_RELAXED);
+      __atomic_store_n (&pid, getpid (), __ATOMIC_RELEASE);
+    }
+
+  return __atomic_load_n (&start_time, __ATOMIC_RELAXED);
 }
 
 void
