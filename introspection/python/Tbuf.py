@@ -413,7 +413,8 @@ class Arena(Tbuf.Arena, _tbuf.Arena):
 
     # The arena as a mapping from names to arrays.
 
-    def __getitem__(self, name):
+    def _make_array(self, name):
+        """What __getitem__ of the extension leaves: the first view of an array, or the error."""
         if not isinstance(name, str):
             raise TypeError(f"an array of an arena is named by a str, not by {name!r}")
         return self.get_view(name)
@@ -436,7 +437,7 @@ class Arena(Tbuf.Arena, _tbuf.Arena):
         pairs = []
         for name in self.list_arrays():
             try:
-                pairs.append((name, self.get_view(name)))
+                pairs.append((name, self[name]))
             except NotLiveError:
                 pass
         return pairs
@@ -448,7 +449,7 @@ class Arena(Tbuf.Arena, _tbuf.Arena):
     def get(self, name, default=None):
         """The view of an array, the default if there is none of that name that is live now."""
         try:
-            return self.get_view(name) if isinstance(name, str) else default
+            return self[name] if isinstance(name, str) else default
         except (KeyNotFoundError, NotLiveError):
             return default
 

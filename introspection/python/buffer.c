@@ -16,6 +16,7 @@ typedef struct
 {
   PyObject_VAR_HEAD
   GBytes      *bytes;          /* (owned) */
+  TbufView    *view;           /* (unowned) (nullable) whose it is */
   guint8      *items;          /* item [0, 0, …] */
   Py_ssize_t   n_bytes;        /* of all items together */
   Py_ssize_t   item_size;
@@ -79,6 +80,13 @@ memory_is_contiguous (Memory   *self,
     }
 
   return TRUE;
+}
+
+static void
+memory_set_contiguity (Memory *self)
+{
+  self->is_c_contiguous = memory_is_contiguous (self, TRUE);
+  self->is_f_contiguous = memory_is_contiguous (self, FALSE);
 }
 
 static int
@@ -155,22 +163,6 @@ refuse (GError *error)
   return -1;
 }
 
-/* Exports through @memory, which is consumed. */
-static int
-export (Memory    *memory,
-        Py_buffer *buffer,
-        int        flags)
-{
-  int result;
-
-  memory->is_c_contiguous = memory_is_contiguous (memory, TRUE);
-  memory->is_f_contiguous = memory_is_contiguous (memory, FALSE);
-  result = memory_get_buffer ((PyObject *) memory, buffer, flags);
-  Py_DECREF (memory);
-
-  return result;
-}
-
 /* numpy calls a 64-bit integer `long` where C's is one, and its own types by
  * that name; "q" would give it a type that compares equal but is another. */
 static const char *
@@ -207,33 +199,22 @@ set_format (Memory   *memory,
   g_strlcpy (memory->format, override != NULL ? override : format, sizeof memory->format);
 }
 
-int
-tbuf_python_view_get_buffer (PyObject  *self,
-                             Py_buffer *buffer,
-                             int        flags)
+static Memory *
+memory_new_for_view (TbufView *view)
 {
-  TbufView *view = tbuf_python_get_view (self);
   TbufRegion *region = (TbufRegion *) view;
-  GError *error = NULL;
   Memory *memory;
   GBytes *bytes;
   const gsize *shape;
   const gssize *strides;
   guint n_dims;
 
-  buffer->obj = NULL;
-  if (view == NULL)
-    return -1;
-
-  if (!tbuf_view_check_access (view, FALSE, &error))
-    return refuse (error);
-
   shape = tbuf_view_get_shape (view, &n_dims);
   strides = tbuf_view_get_strides (view, &n_dims);
   bytes = tbuf_region_get_bytes (region);
   memory = memory_new (bytes, n_dims);
   if (memory == NULL)
-    return -1;
+    return NULL;
 
   /* The bytes begin at the lowest item, which is not the first where a stride is negative. */
   memory->items = (guint8 *) g_bytes_get_data (bytes, NULL);
@@ -248,8 +229,84 @@ tbuf_python_view_get_buffer (PyObject  *self,
       memory->dims[i] = shape[i];
       memory->dims[n_dims + i] = strides[i];
     }
+  memory_set_contiguity (memory);
 
-  return export (memory, buffer, flags);
+  return memory;
+}
+
+/* Where the memory of a view was found last; the GIL guards it. Looking it up
+ * among the view's data would cost as much as all the rest of an export. */
+static Memory *recent[64];
+
+static inline Memory **
+get_recent (TbufView *view)
+{
+  return &recent[(guintptr) view / 64 % G_N_ELEMENTS (recent)];
+}
+
+/* The last reference to a view may go in any thread. */
+static void
+forget_memory (gpointer data)
+{
+  Memory *memory = data;
+  PyGILState_STATE state;
+
+  if (!Py_IsInitialized ())
+    return;
+
+  state = PyGILState_Ensure ();
+  if (*get_recent (memory->view) == memory)
+    *get_recent (memory->view) = NULL;
+  memory->view = NULL;
+  Py_DECREF ((PyObject *) memory);
+  PyGILState_Release (state);
+}
+
+/* A view never changes, so its Memory is made once. It holds nothing of Python. */
+static Memory *
+get_memory (TbufView *view)
+{
+  static GQuark quark;
+  Memory *memory = *get_recent (view);
+
+  if (G_LIKELY (memory != NULL && memory->view == view))
+    return memory;
+
+  if (G_UNLIKELY (quark == 0))
+    quark = g_quark_from_static_string ("tbuf-python-memory");
+
+  memory = g_object_get_qdata ((GObject *) view, quark);
+  if (memory == NULL)
+    {
+      memory = memory_new_for_view (view);
+      if (memory == NULL)
+        return NULL;
+      memory->view = view;
+      g_object_set_qdata_full ((GObject *) view, quark, memory, forget_memory);
+    }
+  *get_recent (view) = memory;
+
+  return memory;
+}
+
+int
+tbuf_python_view_get_buffer (PyObject  *self,
+                             Py_buffer *buffer,
+                             int        flags)
+{
+  TbufView *view = tbuf_python_get_view (self);
+  GError *error = NULL;
+  Memory *memory;
+
+  buffer->obj = NULL;
+  if (view == NULL)
+    return -1;
+
+  if (!tbuf_view_check_access (view, FALSE, &error))
+    return refuse (error);
+
+  memory = get_memory (view);
+  return memory != NULL ? memory_get_buffer ((PyObject *) memory, buffer, flags) : -1;
 }
 
 int
@@ -261,6 +318,7 @@ tbuf_python_arena_get_buffer (PyObject  *self,
   Memory *memory;
   GBytes *bytes;
   gsize n_bytes;
+  int result;
 
   buffer->obj = NULL;
   if (arena == NULL)
@@ -278,8 +336,11 @@ tbuf_python_arena_get_buffer (PyObject  *self,
   memory->format[0] = 'B';
   memory->dims[0] = n_bytes;
   memory->dims[1] = 1;
+  memory_set_contiguity (memory);
+  result = memory_get_buffer ((PyObject *) memory, buffer, flags);
+  Py_DECREF (memory);
 
-  return export (memory, buffer, flags);
+  return result;
 }
 
 /* There is nothing to do: the Memory goes with the last buffer. But only for

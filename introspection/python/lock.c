@@ -172,16 +172,47 @@ guard_traverse (PyObject  *self,
   return 0;
 }
 
+/* Guards come and go with each block: a few are kept for the next. */
+static Guard *spare_guards[4];
+static guint n_spare_guards;
+
+/* Not held yet. */
+static Guard *
+guard_new (PyObject *region)
+{
+  Guard *self;
+
+  if (n_spare_guards > 0)
+    {
+      self = spare_guards[--n_spare_guards];
+      PyObject_Init ((PyObject *) self, (PyTypeObject *) guard_type);
+      PyObject_GC_Track (self);
+    }
+  else
+    self = (Guard *) PyType_GenericAlloc ((PyTypeObject *) guard_type, 0);
+
+  if (self != NULL)
+    {
+      self->region = Py_NewRef (region);
+      self->held = FALSE;
+      self->was_abandoned = FALSE;
+    }
+
+  return self;
+}
+
 static void
 guard_dealloc (PyObject *self)
 {
   PyTypeObject *type = Py_TYPE (self);
-  freefunc free_func = (freefunc) PyType_GetSlot (type, Py_tp_free);
 
   PyObject_GC_UnTrack (self);
   guard_drop ((Guard *) self);
   guard_clear (self);
-  free_func (self);
+  if (n_spare_guards < G_N_ELEMENTS (spare_guards))
+    spare_guards[n_spare_guards++] = (Guard *) self;
+  else
+    PyObject_GC_Del (self);
   Py_DECREF (type);
 }
 
@@ -390,10 +421,9 @@ lock (PyObject      *self,
     return NULL;
 
   /* Made first, so that nothing can fail once the lock is held. */
-  guard = (Guard *) PyType_GenericAlloc ((PyTypeObject *) guard_type, 0);
+  guard = guard_new (self);
   if (guard == NULL)
     return NULL;
-  guard->region = Py_NewRef (self);
 
   /* Mostly the lock is free, and then letting go of the GIL and taking it again is not worth it. */
   if (!acquire (region, request, 0, &guard->was_abandoned, &error))
@@ -477,11 +507,10 @@ tbuf_python_region_guard (PyObject *self,
   if (region == NULL || abandoned < 0)
     return NULL;
 
-  guard = (Guard *) PyType_GenericAlloc ((PyTypeObject *) guard_type, 0);
+  guard = guard_new (self);
   if (guard == NULL)
     return NULL;
 
-  guard->region = Py_NewRef (self);
   guard->was_abandoned = abandoned;
   guard_set_held (guard);
 

@@ -8,7 +8,8 @@ TbufPython tbuf_python;
 typedef struct
 {
   PyObject_HEAD
-  GObject *object;
+  GObject  *object;
+  PyObject *dict;    /* (owned) (nullable) */
 } Wrapper;
 
 GObject *
@@ -29,35 +30,60 @@ tbuf_python_get_object (PyObject *self)
   return object;
 }
 
-static gpointer
-get_instance (PyObject     *self,
-              PyTypeObject *type)
+/* The classes that passed a check, by their addresses. They are kept, so that
+ * no other class can come to the same address. */
+typedef struct
 {
-  if (type == NULL || !PyObject_TypeCheck (self, type))
+  PyTypeObject *types[16];
+} KnownTypes;
+
+static inline gpointer
+get_instance (PyObject     *self,
+              PyTypeObject *type,
+              KnownTypes   *known)
+{
+  PyTypeObject *own = Py_TYPE (self);
+  PyTypeObject **entry = &known->types[(guintptr) own / 64 % G_N_ELEMENTS (known->types)];
+
+  if (G_UNLIKELY (*entry != own))
     {
-      PyErr_Format (PyExc_TypeError, "%R is not a Tbuf.Region of the right class", (PyObject *) Py_TYPE (self));
-      return NULL;
+      if (type == NULL || !PyObject_TypeCheck (self, type) || !PyObject_TypeCheck (self, tbuf_python.object_type))
+        {
+          PyErr_Format (PyExc_TypeError, "%R is not a Tbuf.Region of the right class", (PyObject *) own);
+          return NULL;
+        }
+      if (*entry == NULL)
+        *entry = (PyTypeObject *) Py_NewRef ((PyObject *) own);
     }
 
-  return tbuf_python_get_object (self);
+  if (G_UNLIKELY (((Wrapper *) self)->object == NULL))
+    PyErr_Format (PyExc_TypeError, "%R is not initialized", (PyObject *) own);
+
+  return ((Wrapper *) self)->object;
 }
 
 TbufRegion *
 tbuf_python_get_region (PyObject *self)
 {
-  return get_instance (self, tbuf_python.region_type);
+  static KnownTypes known;
+
+  return get_instance (self, tbuf_python.region_type, &known);
 }
 
 TbufView *
 tbuf_python_get_view (PyObject *self)
 {
-  return get_instance (self, tbuf_python.view_type);
+  static KnownTypes known;
+
+  return get_instance (self, tbuf_python.view_type, &known);
 }
 
 TbufArena *
 tbuf_python_get_arena (PyObject *self)
 {
-  return get_instance (self, tbuf_python.arena_type);
+  static KnownTypes known;
+
+  return get_instance (self, tbuf_python.arena_type, &known);
 }
 
 PyObject *
@@ -155,6 +181,55 @@ static PyType_Spec region_spec = {
 
 /* Arenas. */
 
+/* The views of arrays that were asked for, by name, stand in a dict of the arena's
+ * wrapper: there the garbage collector sees them, and they go with the wrapper.
+ * A view never changes, so all that can be wrong with one from there is that the
+ * arena was closed or that the array is not live. Then, as for the first time,
+ * Tbuf.py makes the view, or the error. */
+static PyObject *
+arena_subscript (PyObject *self,
+                 PyObject *key)
+{
+  TbufArena *arena = tbuf_python_get_arena (self);
+  PyObject *dict, *views, *view;
+  int result;
+
+  if (arena == NULL)
+    return NULL;
+
+  dict = ((Wrapper *) self)->dict;
+  views = dict != NULL ? PyDict_GetItemWithError (dict, tbuf_python.views_key) : NULL;
+  view = views != NULL ? PyDict_GetItemWithError (views, key) : NULL;
+  if (view != NULL)
+    {
+      TbufView *known = tbuf_python_get_view (view);
+
+      if (known != NULL && tbuf_view_is_live (known) && !tbuf_arena_is_closed (arena))
+        return Py_NewRef (view);
+    }
+  if (PyErr_Occurred ())
+    return NULL;
+
+  view = PyObject_CallMethod (self, "_make_array", "(O)", key);
+  if (view == NULL)
+    return NULL;
+
+  views = PyObject_GetAttr (self, tbuf_python.views_key);
+  if (views == NULL)
+    {
+      PyErr_Clear ();
+      views = PyDict_New ();
+      if (views != NULL && PyObject_SetAttr (self, tbuf_python.views_key, views) < 0)
+        Py_CLEAR (views);
+    }
+  result = views != NULL ? PyDict_SetItem (views, key, view) : -1;
+  Py_XDECREF (views);
+  if (result < 0)
+    Py_CLEAR (view);
+
+  return view;
+}
+
 static PyMethodDef arena_methods[] = {
   { "_set_phase", tbuf_python_arena_set_phase, METH_VARARGS,
     PyDoc_STR ("_set_phase($self, phase, timeout_us, cancellable, /)\n--\n\nEnter a phase, unless Ctrl-C ends the wait.") },
@@ -167,6 +242,7 @@ static PyType_Spec arena_spec = {
   .slots = (PyType_Slot[]) {
     { Py_tp_doc, (void *) PyDoc_STR ("What Tbuf.Arena has beyond its introspected methods.") },
     { Py_tp_methods, arena_methods },
+    { Py_mp_subscript, arena_subscript },
     { Py_bf_getbuffer, tbuf_python_arena_get_buffer },
     { Py_bf_releasebuffer, tbuf_python_release_buffer },
     { 0, NULL }
@@ -433,8 +509,15 @@ layout_is_known (PyObject *object_type)
   capsule = PyObject_GetAttrString (sample, "__gpointer__");
   if (capsule != NULL)
     {
-      known = ((Wrapper *) sample)->object == PyCapsule_GetPointer (capsule, NULL);
+      known = ((Wrapper *) sample)->object == PyCapsule_GetPointer (capsule, NULL) && ((Wrapper *) sample)->dict == NULL;
       Py_DECREF (capsule);
+    }
+  if (known)
+    {
+      PyObject *dict = PyObject_GetAttrString (sample, "__dict__");
+
+      known = dict != NULL && ((Wrapper *) sample)->dict == dict;
+      Py_XDECREF (dict);
     }
   Py_DECREF (sample);
 
@@ -468,6 +551,10 @@ module_register (PyObject *module,
   tbuf_python.arena_type = (PyTypeObject *) Py_NewRef (arena_type);
   tbuf_python.view_type = (PyTypeObject *) Py_NewRef (view_type);
   tbuf_python.make_error = Py_NewRef (make_error);
+  if (tbuf_python.views_key == NULL)
+    tbuf_python.views_key = PyUnicode_InternFromString ("_views");
+  if (tbuf_python.views_key == NULL)
+    return NULL;
 
   Py_RETURN_NONE;
 }

@@ -32,6 +32,7 @@ typedef struct
   PyTypeObject *view_type;    /* (owned) */
   PyTypeObject *object_type;  /* (owned) GObject's */
   PyObject     *make_error;   /* (owned) (message, domain, code) → exception */
+  PyObject     *views_key;    /* (owned) "_views" */
 } TbufPython;
 
 extern TbufPython tbuf_python G_GNUC_INTERNAL;

@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Arenas as mappings from names to arrays, layouts, phases, and names that go wrong."""
 
+import gc
 import os
 import pickle
 import signal
 import stat
 import unittest
+import weakref
 
 import numpy as np
 
@@ -49,6 +51,44 @@ class ArenaTest(pythontest.TestCase):
         self.assertEqual((view.name, view.shape, view.dtype), ("A", (4, 6), np.float64))
         view[3, 5] = 35.0
         self.assertEqual(self.arena["A"][3][5], 35.0)
+
+    def test_gives_the_same_view_again(self):
+        view = self.arena["A"]
+        self.assertIs(self.arena["A"], view)
+        self.assertIs(dict(self.arena)["A"], view)
+        self.assertIsNot(self.arena.get_view("A"), view)
+        guard = self.arena["A"].lock()
+        self.arena["A"].unlock()
+        self.assertFalse(guard.held)
+        self.arena.phase = "ints"
+        self.assertRaises(Tbuf.NotLiveError, self.arena.__getitem__, "A")
+        self.arena.phase = "floats"
+        self.assertIs(self.arena["A"], view)
+        self.arena.close()
+        self.assertRaises(Tbuf.ClosedError, self.arena.__getitem__, "A")
+
+    def test_goes_with_the_last_reference(self):
+        pythontest.collect()
+        before = pythontest.count_mappings()
+        gc.disable()
+        self.addCleanup(gc.enable)
+        arena = Tbuf.Arena.new_for_layout(pythontest.phased_layout())
+        np.asarray(arena["A"])
+        view, reference = arena["A"], weakref.ref(arena)
+        del arena
+        self.assertIsNone(reference())
+        self.assertEqual(view.arena["A"].shape, view.shape)
+        del view
+        self.assertEqual(pythontest.count_mappings(), before)
+
+    def test_handlers_of_its_views_are_collected(self):
+        arena = Tbuf.Arena.new_for_layout(pythontest.phased_layout())
+        arena["A"].connect("changed", lambda *arguments: arena)
+        arena["A"].owner = arena
+        reference = weakref.ref(arena)
+        del arena
+        pythontest.collect()
+        self.assertIsNone(reference())
 
     def test_unknown_array_is_a_key_error(self):
         error = self.assertRaisesGError(KeyError, Tbuf.Error.NOT_FOUND, self.arena.__getitem__, "C")
