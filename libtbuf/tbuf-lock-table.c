@@ -419,7 +419,7 @@ compare_tickets (const void *a,
  * entitled ones the range itself, to the others a poke to try their luck. A
  * poked one keeps conflicting ones behind it asleep, or all would run at once
  * for a range that one of them gets; but not entitled ones, and not a second
- * time, as it may be dead or stopped.
+ * time, as it may be dead or stopped. Nor is it woken a second time: it will look.
  *
  * The wakes happen while the guard is held: if we die here, rebuild() repeats
  * them. */
@@ -448,7 +448,8 @@ tbuf_lock_table_grant (TbufLockTable *self,
         queue[n++][1] = index;
       }
 
-  qsort (queue, n, sizeof queue[0], compare_tickets);
+  if (n > 1)
+    qsort (queue, n, sizeof queue[0], compare_tickets);
 
   for (guint i = 0; i < n; i++)
     {
@@ -482,8 +483,8 @@ tbuf_lock_table_grant (TbufLockTable *self,
               announce_lock (self, waiter.start, waiter.end, waiter.mode);
             }
         }
-      else if (change_waiter (self, record, waiter.state, TBUF_RECORD_POKED) &&
-               waiter.state == TBUF_RECORD_WAITING && verdict == TBUF_VERDICT_FREE && n_poked < G_N_ELEMENTS (poked))
+      else if (waiter.state == TBUF_RECORD_WAITING && change_waiter (self, record, waiter.state, TBUF_RECORD_POKED) &&
+               verdict == TBUF_VERDICT_FREE && n_poked < G_N_ELEMENTS (poked))
         poked[n_poked++] = claim;
     }
 }

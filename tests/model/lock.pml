@@ -366,7 +366,10 @@ inline look_at_next ()
           ((rec[w].range & poked_x) != 0 || (rec[w].x && (rec[w].range & poked_s) != 0)) -> v = V_WAIT
        :: else
        fi;
-       if :: (seen == WAITING || seen == POKED) && v != V_WAIT -> break :: else fi
+       if
+       :: v != V_WAIT && (seen == WAITING || (seen == POKED && v == V_FREE && rec[w].entitled)) -> break
+       :: else
+       fi
     od;
     i = 0; verdict = 0
   }
