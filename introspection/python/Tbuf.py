@@ -172,11 +172,28 @@ def _get_dtype(dtype, byte_order):
     return numpy.dtype(typestr)
 
 
-def _parse_shape(shape):
+def _parse_shape(shape, least=0):
     try:
-        return (operator.index(shape),)
+        shape = (operator.index(shape),)
     except TypeError:
-        return tuple(operator.index(extent) for extent in shape)
+        shape = tuple(operator.index(extent) for extent in shape)
+    if any(extent < least for extent in shape):
+        raise _error(Tbuf.Error.INVALID, f"{shape} is no shape: an extent is 0 or more")
+    return shape
+
+
+def _parse_phases(phases):
+    """The first and the last phase of None, a name, or a pair of names."""
+    if phases is None or isinstance(phases, str):
+        return phases, phases
+    try:
+        first, last = phases
+    except (TypeError, ValueError):
+        first = last = None
+    if not isinstance(first, str) or not isinstance(last, str):
+        raise TypeError(f"phases is {phases!r}: it takes the name of one phase, a pair of the first and the last one, "
+                        "or None for all")
+    return first, last
 
 
 def _parse_timeout(timeout):
@@ -520,32 +537,47 @@ class View(Tbuf.View, _tbuf.View):
         import numpy
         return numpy.asarray(self)
 
-    def __dlpack_device__(self):
-        return 1, 0  # kDLCPU, of which there is one
+    @property
+    def byte_order(self):
+        """the order of the bytes of an item, Tbuf.ByteOrder.LITTLE or BIG"""
+        return self.get_byte_order()
 
-    def __dlpack__(self, *, stream=None, **kwargs):
-        """For torch.from_dlpack() and its like; what numpy supports of it."""
-        array = self.numpy()
+    def copy(self):
+        """A numpy.ndarray of the items, with memory of its own."""
+        import numpy
+        return numpy.array(self)
+
+    def tobytes(self):
+        """A copy of the items' bytes, in C order."""
+        return bytes(self)
+
+    def tolist(self):
+        """The items as Python's numbers, in a list for each axis."""
         try:
-            return array.__dlpack__(stream=stream, **kwargs)
-        except TypeError:
-            # Before numpy 2.1 there was only the first version of the protocol, which takes no more than that.
-            return array.__dlpack__(stream=stream)
+            import numpy
+        except ImportError:
+            return [part.tolist() for part in self] if self.ndim > 1 else list(self) if self.ndim == 1 else self[()]
+        return numpy.asarray(self).tolist()
 
-    def view(self, dtype):
-        """The same bytes as items of another dtype."""
-        return self.cast(*_parse_dtype(dtype))
+    def view(self, dtype, *, unaligned=False):
+        """The same bytes as items of another dtype, at any address if they may be unaligned."""
+        view = self
+        if unaligned:
+            description = list(self.to_variant().unpack())
+            description[4] = True
+            view = self.arena.create_view_from_variant(GLib.Variant("(stataxbms)", tuple(description)))
+        return view.cast(*_parse_dtype(dtype))
 
     def reshape(self, *shape):
         """The same items with other axes; one extent may be -1, and is what remains."""
-        shape = _parse_shape(shape[0] if len(shape) == 1 else shape)
+        shape = _parse_shape(shape[0] if len(shape) == 1 else shape, least=-1)
         if shape.count(-1) == 1:
             rest = -math.prod(shape)
             if rest == 0 or self.size % rest != 0:
                 raise _error(Tbuf.Error.INVALID, f"{self.size} items cannot be reshaped to {shape}")
             shape = tuple(self.size // rest if extent == -1 else extent for extent in shape)
         if any(extent < 0 for extent in shape):
-            raise _error(Tbuf.Error.INVALID, f"{shape} is no shape: an extent is 0 or more, and one may be -1")
+            raise _error(Tbuf.Error.INVALID, f"{shape} is no shape: one extent may be -1")
         return Tbuf.View.reshape(self, shape)
 
     def __reduce__(self):
@@ -558,6 +590,13 @@ class View(Tbuf.View, _tbuf.View):
     def __deepcopy__(self, memo):
         raise TypeError("shared memory is there once: view.copy() is a numpy.ndarray of the items, "
                         "copy.copy(view) another view of them")
+
+    def __getattr__(self, name):
+        numpy = sys.modules.get("numpy")
+        if numpy is not None and not name.startswith("_") and hasattr(numpy.ndarray, name):
+            raise AttributeError(f"a view has no {name!r}, but the array over its memory has: view.numpy().{name}",
+                                 name=name, obj=self)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
     def __iter__(self):
         return (self[i] for i in range(len(self)))
@@ -590,8 +629,8 @@ class View(Tbuf.View, _tbuf.View):
         keys = key if isinstance(key, tuple) else (key,)
         ndim = self.ndim
         for one in keys:
-            if one is not Ellipsis and not isinstance(one, slice) and not hasattr(one, "__index__"):
-                raise TypeError(f"{one!r} is no index of a view: use numpy.asarray(view)[...] for masks and lists")
+            if one is not Ellipsis and not isinstance(one, slice) and not _is_index(one):
+                raise TypeError(f"{one!r} is no index of a view: use view.numpy()[...] for masks and lists of indices")
         n_ellipses = sum(one is Ellipsis for one in keys)
         if n_ellipses > 1 or len(keys) - n_ellipses > ndim:
             raise _error(Tbuf.Error.RANGE, f"{len(keys)} indices are too many for a view with {ndim} axes"
@@ -621,6 +660,11 @@ class View(Tbuf.View, _tbuf.View):
         except GLib.Error as error:
             items = "not live" if error.code == Tbuf.Error.NOT_LIVE else error.message
         return f"<Tbuf.{type(self).__name__}{name} shape={self.shape} dtype={self.dtype} {items}>"
+
+
+def _is_index(key):
+    # An array of numpy has __index__(), too, and it mostly fails.
+    return hasattr(key, "__index__") and not getattr(key, "shape", ())
 
 
 def _slice_bounds(key, extent):
@@ -682,7 +726,7 @@ class Layout(Tbuf.Layout):
 
         The array is live in all phases, in the one that `phases` names, or from the first to the last of a pair.
         """
-        first, last = (phases, phases) if phases is None or isinstance(phases, str) else phases
+        first, last = _parse_phases(phases)
         dtype, byte_order = _parse_dtype(dtype)
         Tbuf.Layout.add_array(self, name, dtype, _parse_shape(shape), first, last)
         if byte_order != Tbuf.ByteOrder.NATIVE:
@@ -755,6 +799,26 @@ def _wrap_all():
 
 
 _wrap_all()
+
+
+
+def _wrap_fill(leaf):
+    fill = leaf.fill
+
+    def wrapper(self, value):
+        """Set all items to a value."""
+        if isinstance(self, (Tbuf.Complex64View, Tbuf.Complex128View)):
+            value = complex(value)
+            fill(self, value.real, value.imag)
+        else:
+            fill(self, value)
+
+    leaf.fill = wrapper
+
+
+for _name in dir(Tbuf):
+    if _name.endswith("View") and "fill" in vars(getattr(Tbuf, _name)):
+        _wrap_fill(getattr(Tbuf, _name))
 
 # Only those of the dtypes that can be waited for.
 for _view in Tbuf.Int32View, Tbuf.Uint32View:

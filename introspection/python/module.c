@@ -371,6 +371,25 @@ parse_index (PyObject *key,
   return TRUE;
 }
 
+/* Whether it can be counted with: an array of numpy says so of itself, and mostly fails. */
+static gboolean
+is_index (PyObject *key)
+{
+  PyObject *number;
+
+  if (PyLong_Check (key))
+    return TRUE;
+  if (!PyIndex_Check (key))
+    return FALSE;
+
+  number = PyNumber_Index (key);
+  if (number == NULL)
+    PyErr_Clear ();
+  Py_XDECREF (number);
+
+  return number != NULL;
+}
+
 typedef enum
 {
   KEY_INVALID,  /* an exception is set */
@@ -386,14 +405,14 @@ parse_key (TbufView *view,
   guint n_dims;
   const gsize *shape = tbuf_view_get_shape (view, &n_dims);
 
-  if (n_dims == 1 && PyIndex_Check (key))
+  if (n_dims == 1 && is_index (key))
     return parse_index (key, 0, shape[0], item) ? KEY_ITEM : KEY_INVALID;
 
   if (!PyTuple_Check (key) || PyTuple_Size (key) != (Py_ssize_t) n_dims)
     return KEY_PART;
 
   for (guint i = 0; i < n_dims; i++)
-    if (!PyIndex_Check (PyTuple_GetItem (key, i)))
+    if (!is_index (PyTuple_GetItem (key, i)))
       return KEY_PART;
 
   *item = 0;
@@ -462,7 +481,19 @@ view_ass_subscript (PyObject *self,
     }
 }
 
+static PyObject *
+view_get_dlpack_device (PyObject *self,
+                        PyObject *unused)
+{
+  return Py_BuildValue ("(ii)", TBUF_PYTHON_DLPACK_CPU, 0);
+}
+
 static PyMethodDef view_methods[] = {
+  { "__dlpack__", (PyCFunction) (void (*) (void)) tbuf_python_view_dlpack, METH_VARARGS | METH_KEYWORDS,
+    PyDoc_STR ("__dlpack__($self, /, *, stream=None, max_version=None, dl_device=None, copy=None)\n--\n\n"
+               "A capsule for torch.from_dlpack() and its like, over the same memory unless a copy is asked for.") },
+  { "__dlpack_device__", view_get_dlpack_device, METH_NOARGS,
+    PyDoc_STR ("__dlpack_device__($self, /)\n--\n\nThe device that the memory is on: the processor.") },
   { "_atomic_wait", tbuf_python_view_atomic_wait, METH_VARARGS,
     PyDoc_STR ("_atomic_wait($self, index, expected, timeout_us, cancellable, /)\n--\n\n"
                "Wait until an item differs, unless Ctrl-C ends the wait.") },

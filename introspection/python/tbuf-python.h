@@ -56,6 +56,9 @@ gboolean    tbuf_python_set_item    (TbufView    *view,
                                      gsize        index,
                                      PyObject    *value) G_GNUC_INTERNAL;
 
+/* DLPack's number of the processor's own memory. */
+#define TBUF_PYTHON_DLPACK_CPU 1
+
 /* What may wait; it gives up with TBUF_ERROR_TIMED_OUT. */
 typedef gboolean (*TbufPythonCall) (gpointer   data,
                                     gint64     timeout_us,
@@ -96,6 +99,9 @@ PyObject   *tbuf_python_region_guard      (PyObject   *self,
                                            PyObject   *was_abandoned) G_GNUC_INTERNAL;
 PyObject   *tbuf_python_region_unlock     (PyObject   *self,
                                            PyObject   *unused) G_GNUC_INTERNAL;
+PyObject   *tbuf_python_view_dlpack       (PyObject   *self,
+                                           PyObject   *args,
+                                           PyObject   *keywords) G_GNUC_INTERNAL;
 PyObject   *tbuf_python_arena_set_phase   (PyObject   *self,
                                            PyObject   *args) G_GNUC_INTERNAL;
 PyObject   *tbuf_python_view_atomic_wait  (PyObject   *self,

@@ -148,6 +148,8 @@ class ArenaTest(pythontest.TestCase):
             view = arena.create_view("i4")
             view[0] = 5
             self.assertNotIn("closed", repr(arena))
+            self.assertFalse(arena.closed)
+        self.assertTrue(arena.closed)
         self.assertEqual(repr(arena), "<Tbuf.Arena anonymous, 64 bytes, closed>")
         self.assertRaisesGError(ValueError, Tbuf.Error.CLOSED, view.lock)
         with self.assertRaises(ZeroDivisionError):
@@ -306,7 +308,9 @@ class LayoutTest(pythontest.TestCase):
         self.assertRaisesGError(KeyError, Tbuf.Error.NOT_FOUND, layout.add, "C", 1, "f8", phases="nonsense")
         self.assertRaisesGError(ValueError, Tbuf.Error.DTYPE, layout.add, "C", 1, "f3")
         self.assertRaisesGError(ValueError, Tbuf.Error.DTYPE, layout.add, "C", 1, np.dtype("i4,f8"))
-        self.assertRaises((ValueError, OverflowError), layout.add, "C", -1, "f8")
+        self.assertRaisesGError(ValueError, Tbuf.Error.INVALID, layout.add, "C", -1, "f8")
+        for phases in ("floats",), ("floats", "ints", "floats"), 5, (0, 1), []:
+            self.assertRaisesRegex(TypeError, "a pair of the first and the last", layout.add, "C", 1, "f8", phases=phases)
         self.assertEqual(len(layout.arrays), 4)
 
     def test_repr_says_what_it_is(self):

@@ -8,6 +8,7 @@ import io
 import socket
 import struct
 import tempfile
+import threading
 import weakref
 
 import numpy as np
@@ -25,6 +26,17 @@ class PyBuffer(ctypes.Structure):
                 ("strides", ctypes.POINTER(ctypes.c_ssize_t)), ("suboffsets", ctypes.POINTER(ctypes.c_ssize_t)),
                 ("internal", ctypes.c_void_p)]
 
+
+class ManagedTensor(ctypes.Structure):
+    """DLManagedTensorVersioned, with what it is made of."""
+
+
+ManagedTensor._fields_ = [
+    ("major", ctypes.c_uint32), ("minor", ctypes.c_uint32), ("context", ctypes.c_void_p),
+    ("deleter", ctypes.CFUNCTYPE(None, ctypes.POINTER(ManagedTensor))), ("flags", ctypes.c_uint64),
+    ("data", ctypes.c_void_p), ("device_type", ctypes.c_int32), ("device_id", ctypes.c_int32), ("ndim", ctypes.c_int32),
+    ("code", ctypes.c_uint8), ("bits", ctypes.c_uint8), ("lanes", ctypes.c_uint16),
+    ("shape", ctypes.POINTER(ctypes.c_int64)), ("strides", ctypes.POINTER(ctypes.c_int64)), ("byte_offset", ctypes.c_uint64)]
 
 SIMPLE, WRITABLE, FORMAT, ND = 0, 0x1, 0x4, 0x8
 STRIDES = 0x10 | ND
@@ -54,6 +66,15 @@ class BufferTest(pythontest.TestCase):
         }
         ctypes.pythonapi.PyBuffer_Release(ctypes.byref(buffer))
         return result
+
+    def take(self, view, **options):
+        """The versioned struct, taken over as a consumer does it."""
+        capsule = view.__dlpack__(max_version=(1, 0), **options)
+        api = ctypes.pythonapi
+        api.PyCapsule_GetPointer.restype = ctypes.c_void_p
+        address = api.PyCapsule_GetPointer(ctypes.py_object(capsule), b"dltensor_versioned")
+        api.PyCapsule_SetName(ctypes.py_object(capsule), b"used_dltensor_versioned")
+        return ManagedTensor.from_address(address)
 
     def test_memoryview_knows_the_view(self):
         view = self.arena.create_view("i4", 8, (3, 4))
@@ -179,8 +200,84 @@ class BufferTest(pythontest.TestCase):
             self.assertEqual(address_of(array), part.address)
             self.assertEqual(array.tolist(), np.asarray(part).tolist())
         self.assertEqual(view.__dlpack_device__(), (1, 0))
-        self.assertIn("dltensor", repr(view.__dlpack__(max_version=(1, 0), dl_device=None, copy=None)))
-        self.assertRaises(BufferError, self.arena.create_view(">f4", 0, 4).__dlpack__)
+
+    def test_dlpack_gives_every_dtype(self):
+        for name in pythontest.DTYPES:
+            # numpy took no bool before 1.25.
+            if name != "bool" or np.lib.NumpyVersion(np.__version__) >= "1.25.0":
+                with self.subTest(dtype=name):
+                    view = self.arena.create_view(name, 0, 4)
+                    view[...] = [0, 1, 1, 0]
+                    array = np.from_dlpack(view)
+                    self.assertEqual((array.dtype, array.tolist()), (np.dtype(name), view.tolist()))
+
+    def test_dlpack_is_versioned_for_who_can_read_it(self):
+        view = self.arena.create_view("f4", 8, (2, 3))
+        for version in None, (0, 8):
+            self.assertIn('"dltensor"', repr(view.__dlpack__(max_version=version)))
+        for version in (1, 0), (1, 5), (2, 0):
+            self.assertIn('"dltensor_versioned"', repr(view.__dlpack__(max_version=version, stream=-1, dl_device=(1, 0))))
+        tensor = self.take(view[:, ::-2])
+        self.assertEqual((tensor.major, tensor.minor, tensor.flags), (1, 0, 0))
+        self.assertEqual((tensor.device_type, tensor.device_id, tensor.byte_offset), (1, 0, 0))
+        self.assertEqual((tensor.code, tensor.bits, tensor.lanes), (2, 32, 1))
+        self.assertEqual((tensor.shape[:2], tensor.strides[:2]), ([2, 2], [3, -2]))
+        self.assertEqual(tensor.data, view.address + 8)
+        tensor.deleter(ctypes.byref(tensor))
+
+    def test_dlpack_says_read_only(self):
+        name = self.name()
+        writer = Tbuf.Arena.create(name, 64)
+        view = Tbuf.Arena.open(name, Tbuf.READ_ONLY).create_view("i4")
+        tensor = self.take(view)
+        self.assertEqual(tensor.flags, 1)
+        tensor.deleter(ctypes.byref(tensor))
+        self.assertRaisesGError(BufferError, Tbuf.Error.READ_ONLY, view.__dlpack__)
+        tensor = self.take(view, copy=True)
+        self.assertEqual(tensor.flags, 2)
+        self.assertNotEqual(tensor.data, view.address)
+        tensor.deleter(ctypes.byref(tensor))
+        del writer
+
+    def test_dlpack_copies_if_asked(self):
+        view = self.arena.create_view("i2", 0, (2, 3))
+        view[...] = [[0, 1, 2], [3, 4, 5]]
+        tensor = self.take(view.T, copy=True)
+        self.assertEqual((tensor.shape[:2], tensor.strides[:2], tensor.flags), ([3, 2], [2, 1], 2))
+        self.assertEqual(ctypes.string_at(tensor.data, 12), struct.pack("6h", 0, 3, 1, 4, 2, 5))
+        tensor.deleter(ctypes.byref(tensor))
+
+    def test_dlpack_refuses_what_it_cannot_say(self):
+        view = self.arena.create_view("i4", 0, 4)
+        gaps = self.arena.create_view("i4", 0, 4, strides=(6,), unaligned=True)
+        self.assertRaisesGError(BufferError, Tbuf.Error.NOT_NATIVE, self.arena.create_view(">f4", 0, 4).__dlpack__)
+        self.assertRaisesGError(BufferError, Tbuf.Error.NOT_CONTIGUOUS, gaps.__dlpack__)
+        self.assertRaises(BufferError, view.__dlpack__, stream=7)
+        self.assertRaises(BufferError, view.__dlpack__, dl_device=(2, 0))
+        self.assertRaises(TypeError, view.__dlpack__, dl_device="cpu")
+        self.assertRaises(TypeError, view.__dlpack__, max_version=1)
+        arena = Tbuf.Arena.new_for_layout(pythontest.phased_layout())
+        view = arena["A"]
+        arena.phase = "ints"
+        self.assertRaisesGError(BufferError, Tbuf.Error.NOT_LIVE, view.__dlpack__)
+
+    def test_dlpack_keeps_the_memory_until_any_thread_deletes_it(self):
+        before = pythontest.count_mappings()
+        arena = Tbuf.Arena.new(4096)
+        during = pythontest.count_mappings()
+        array = np.from_dlpack(arena.create_view("i4"))
+        tensor = self.take(arena.create_view("i4"))
+        unused = arena.create_view("i4").__dlpack__()
+        del arena
+        pythontest.collect()
+        self.assertEqual(pythontest.count_mappings(), during)
+        del array, unused
+        self.assertEqual(pythontest.count_mappings(), during)
+        # A CDLL call lets go of the GIL, as a consumer's own thread does without it.
+        thread = threading.Thread(target=lambda: tensor.deleter(ctypes.byref(tensor)))
+        thread.start()
+        thread.join()
+        self.assertEqual(pythontest.count_mappings(), before)
 
     def test_files_read_into_views(self):
         view = self.arena.create_view("i2", 4, 3)

@@ -52,8 +52,7 @@ def wait_with_lock(view, pipe):
 
 def make_arena(name):
     """In a worker: an arena that goes back, and whose name is to go with its last user."""
-    global kept
-    kept = arena = Tbuf.Arena.create(name, 8)
+    arena = Tbuf.Arena.create(name, 8)
     view = arena.create_view("u1")
     view[...] = range(8)
     return arena, view[2:4]

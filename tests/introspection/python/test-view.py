@@ -124,6 +124,40 @@ class ViewTest(pythontest.TestCase):
         with self.assertRaises(TypeError):
             del view[0]
 
+    def test_says_where_masks_and_arithmetic_are(self):
+        view = self.numbered()
+        for index in [1, 2], np.array([1, 2]), view.numpy() > 3:
+            self.assertRaisesRegex(TypeError, r"view\.numpy\(\)\[", view.__getitem__, index)
+            self.assertRaisesRegex(TypeError, r"view\.numpy\(\)\[", view.__setitem__, index, 0)
+        self.assertEqual(view[np.array(3)], 3)
+        self.assertRaisesRegex(AttributeError, r"view\.numpy\(\)\.sum", getattr, view, "sum")
+        self.assertRaisesRegex(AttributeError, "no attribute 'nonsense'", getattr, view, "nonsense")
+        self.assertFalse(hasattr(view, "__array_interface__"))
+        self.assertEqual((np.ones(10, "i4") + view).tolist(), list(range(1, 11)))
+
+    def test_copies_as_numpy_does(self):
+        view = self.numbered("i2", (2, 3))
+        copy = view.copy()
+        self.assertEqual((type(copy), copy.dtype, copy.tolist()), (np.ndarray, np.int16, [[0, 1, 2], [3, 4, 5]]))
+        self.assertFalse(np.shares_memory(copy, view.numpy()))
+        self.assertEqual(view.tolist(), copy.tolist())
+        self.assertEqual(view.T.tobytes(), copy.T.tobytes())
+        for name in pythontest.DTYPES:
+            for byte_order in "<>":
+                part = self.arena.create_view(np.dtype(name).newbyteorder(byte_order), 0, 3)
+                part[...] = [1, 0, 1]
+                self.assertEqual(part.tolist(), [1, 0, 1])
+                self.assertIsNone(part.fill(1))
+                self.assertEqual(part.tolist(), [1, 1, 1])
+        view = self.arena.create_view("c16", 0, 2)
+        view.fill(1 - 2j)
+        self.assertEqual(view.tolist(), [1 - 2j] * 2)
+        self.assertRaises(OverflowError, self.numbered("u1").fill, 300)
+
+    def test_knows_its_byte_order(self):
+        self.assertEqual(self.arena.create_view(">i2").byte_order, Tbuf.ByteOrder.BIG)
+        self.assertEqual(self.arena.create_view("<i2").byte_order, Tbuf.ByteOrder.LITTLE)
+
     def test_slices_are_views(self):
         view = self.numbered()
         part = view[2:10:2]
@@ -201,6 +235,7 @@ view[...] = [[1, 2, 3], [4, 5, 6]]
 view[1, :2] = 0
 view[0] = range(7, 10)
 assert memoryview(view).tolist() == [[7, 8, 9], [0, 0, 6]], memoryview(view).tolist()
+assert view.tolist() == [[7, 8, 9], [0, 0, 6]] and view[1].tolist() == [0, 0, 6]
 assert view.dtype == ("<i4" if sys.byteorder == "little" else ">i4"), view.dtype
 assert "9" in repr(view)
 assert 6 in view and 8.0 in view and 5 not in view
@@ -243,6 +278,13 @@ except ValueError:
         self.assertEqual(view.view(np.uint8).shape, (16,))
         self.assertEqual(list(view.view(">i4")), [0, 1 << 24, 2 << 24, 3 << 24])
         self.assertRaisesGError(BufferError, Tbuf.Error.NOT_CONTIGUOUS, view[::2].view, "i2")
+        odd = self.arena.create_view("u1")[1:9]
+        self.assertRaisesGError(ValueError, Tbuf.Error.ALIGNMENT, odd.view, "i4")
+        self.assertEqual(odd.view("i4", unaligned=True).shape, (2,))
+        arena = Tbuf.Arena.new_for_layout(pythontest.phased_layout())
+        part = arena["A"].view("u1")[0, 1:9].view("f4", unaligned=True)
+        arena.phase = "ints"
+        self.assertRaises(Tbuf.NotLiveError, part.__getitem__, 0)
 
     def test_reshapes(self):
         view = self.numbered("i4", 12)
