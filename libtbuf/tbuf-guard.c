@@ -10,7 +10,8 @@
  *
  * Whoever changes the lock table holds the guard: a futex word with the id of
  * its owner. It is held for nanoseconds, and nobody wakes those who wait for it:
- * they spin briefly, then sleep in short timed waits. That saves the owner a
+ * they spin briefly, then sleep in short timed waits; a try spins on for its
+ * millisecond as long as it sees the table change. That saves the owner a
  * second atomic operation, and a woken waiter could only ever be late.
  *
  * An owner that died is found by asking the kernel whether its id still lives.
@@ -23,6 +24,12 @@
 #define N_SPINS 100
 #define FIRST_SLEEP_US 200
 #define LONGEST_SLEEP_US 2000
+
+/* Who has no more time than this goes on spinning while the owners change: a sleep
+ * would pass over all the moments in which nobody has the guard. An owner that has
+ * not been done for so long was interrupted. */
+#define SPIN_LIMIT_US 1000
+#define TURN_US 250
 
 /* The guard names this process, and nothing changes at so many looks of about 2 ms:
  * then no thread of ours has it, and a peer wrote the word. Looks are counted, not
@@ -65,6 +72,19 @@ enter (TbufLockTable *self,
   return TBUF_GUARD_ENTERED;
 }
 
+static gboolean
+spin (TbufLockTable *self)
+{
+  for (guint i = 0; i < N_SPINS; i++)
+    {
+      if (__atomic_load_n (&self->words->guard, __ATOMIC_RELAXED) == 0 && replace_owner (self, 0))
+        return TRUE;
+      relax ();
+    }
+
+  return FALSE;
+}
+
 /* tbuf_guard_enter() when the first try did not do. */
 TbufGuardResult
 tbuf_guard_wait (TbufLockTable *self,
@@ -72,24 +92,22 @@ tbuf_guard_wait (TbufLockTable *self,
 {
   guint32 *guard = &self->words->guard;
   gint64 sleep_us = FIRST_SLEEP_US;
-  guint32 sequence = 0;
+  guint32 sequence = __atomic_load_n (&self->words->table_sequence, __ATOMIC_RELAXED);
   guint n_own_looks = 0;
-  gint64 start;
+  gint64 start, last_move;
 
   if (self->participant.id == 0)
     return TBUF_GUARD_BROKEN;
 
-  for (guint i = 0; i < N_SPINS; i++)
-    {
-      if (__atomic_load_n (guard, __ATOMIC_RELAXED) == 0 && replace_owner (self, 0))
-        return enter (self, FALSE);
-      relax ();
-    }
+  if (spin (self))
+    return enter (self, FALSE);
 
-  start = g_get_monotonic_time ();
+  start = last_move = g_get_monotonic_time ();
   while (TRUE)
     {
       guint32 owner = __atomic_load_n (guard, __ATOMIC_RELAXED);
+      guint32 sequence_now = __atomic_load_n (&self->words->table_sequence, __ATOMIC_RELAXED);
+      gboolean moves = sequence_now != sequence;
       gint64 now, left;
 
       if (owner == 0)
@@ -99,6 +117,20 @@ tbuf_guard_wait (TbufLockTable *self,
             return enter (self, FALSE);
           continue;
         }
+
+      now = g_get_monotonic_time ();
+      left = timeout_us < 0 ? LONGEST_SLEEP_US : timeout_us - (now - start);
+      sequence = sequence_now;
+      if (moves)
+        last_move = now;
+
+      if (timeout_us > 0 && timeout_us <= SPIN_LIMIT_US && left > 0 && now - last_move < TURN_US)
+        {
+          if (spin (self))
+            return enter (self, FALSE);
+          continue;
+        }
+
       if (!tbuf_participant_is_alive (&self->participant, owner))
         {
           if (replace_owner (self, owner))
@@ -106,16 +138,11 @@ tbuf_guard_wait (TbufLockTable *self,
           continue;
         }
 
-      now = g_get_monotonic_time ();
-      if (owner != self->participant.id || sequence != __atomic_load_n (&self->words->table_sequence, __ATOMIC_RELAXED))
-        {
-          sequence = __atomic_load_n (&self->words->table_sequence, __ATOMIC_RELAXED);
-          n_own_looks = 0;
-        }
+      if (owner != self->participant.id || moves)
+        n_own_looks = 0;
       else if (++n_own_looks > MAX_OWN_LOOKS)
         return TBUF_GUARD_BROKEN;
 
-      left = timeout_us < 0 ? LONGEST_SLEEP_US : timeout_us - (now - start);
       if (left <= 0)
         return TBUF_GUARD_TIMED_OUT;
 

@@ -72,6 +72,10 @@ acquire (TbufRegion       *self,
  * nobody to get another; any other thread waits its turn. While the object holds
  * an exclusive lock, it can't take another.
  *
+ * With a timeout of 0, `BUSY` may also be told of a free range: if the tables in
+ * which locks are kept could not be had for a millisecond, because of many others
+ * or because the one who had them was stopped.
+ *
  * An arena has room for 2048 locks, waiters and abandoned ranges, and one
  * participant for 1024. Where there is none, the call waits for it, too.
  *

@@ -318,7 +318,7 @@ static void
 test_crowd_leaves_places_to_others (Fixture       *self,
                                     gconstpointer  data)
 {
-  const guint n_requests = TBUF_N_RECORDS / 4 + 100;
+  const guint n_requests = TBUF_N_RECORDS / 4 + 10;
   g_autoptr (TbufArena) other = open_again (self->arena);
   g_autoptr (TbufRegion) others = new_range (other, 0, 8);
   Table table = table_map (tbuf_arena_get_fd (self->arena));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <tbuf.h>
 
 #include "../libtbuf/tbuf-format-private.h"
@@ -115,6 +116,107 @@ test_stopped_owner_times_out (Fixture       *self,
   g_assert_error (error, TBUF_ERROR, TBUF_ERROR_TIMED_OUT);
 
   set_guard (self, 0);
+  peer_tell (&peer);
+  peer_join (&peer);
+}
+
+/* Somebody who has the guard like a crowd of others, one after another, so that the
+ * table moves all the time; but for a while nobody has it. */
+typedef struct
+{
+  Fixture *fixture;
+  int      ready;
+  int      started;
+  int      done;
+  gint64   free_from;   /* since it was started, in microseconds */
+  gint64   free_until;
+} Crowd;
+
+static void
+move_table (Crowd  *self,
+            gint64  until)
+{
+  TbufWords *words = self->fixture->words;
+
+  while (g_atomic_int_get (&self->done) == 0 && g_get_monotonic_time () < until)
+    __atomic_store_n (&words->table_sequence, words->table_sequence + 2, __ATOMIC_SEQ_CST);
+}
+
+static gpointer
+crowd_guard (gpointer data)
+{
+  Crowd *self = data;
+  guint32 id = get_id (self->fixture, 1), nobody = 0;
+  gint64 start;
+
+  g_atomic_int_set (&self->ready, 1);
+  while (g_atomic_int_get (&self->started) == 0)
+    ;
+  start = g_get_monotonic_time ();
+  move_table (self, start + 300);
+  self->free_from = g_get_monotonic_time () - start;
+  set_guard (self->fixture, 0);
+
+  while (g_atomic_int_get (&self->done) == 0 && g_get_monotonic_time () < start + 650)
+    ;
+  self->free_until = g_get_monotonic_time () - start;
+  if (g_atomic_int_get (&self->done) == 0 &&
+      __atomic_compare_exchange_n (&self->fixture->words->guard, &nobody, id, FALSE, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+    {
+      move_table (self, G_MAXINT64);
+      set_guard (self->fixture, 0);
+    }
+
+  return NULL;
+}
+
+static glong
+count_interruptions (void)
+{
+  struct rusage usage;
+
+  g_assert_cmpint (getrusage (RUSAGE_THREAD, &usage), ==, 0);
+  return usage.ru_nivcsw;
+}
+
+/* Who sleeps wakes up before that moment and after it: as long as the table moves,
+ * a try has to keep its eyes open. What counts are tries in which both threads ran. */
+static void
+test_try_gets_through_a_crowd (Fixture       *self,
+                               gconstpointer  data)
+{
+  guint n_fair = 0, n_missed = 0;
+  Peer peer = peer_start (participate, self->arena);
+
+  g_assert_true (peer_wait (&peer));
+  for (guint i = 0; i < 60 && n_fair < 7; i++)
+    {
+      Crowd crowd = { self };
+      glong n_interruptions;
+      gboolean locked;
+      GThread *thread;
+
+      set_guard (self, get_id (self, 1));
+      thread = g_thread_new ("crowd", crowd_guard, &crowd);
+      while (g_atomic_int_get (&crowd.ready) == 0)
+        g_thread_yield ();
+      n_interruptions = count_interruptions ();
+      g_atomic_int_set (&crowd.started, 1);
+      locked = tbuf_region_lock (self->region, TBUF_LOCK_MODE_EXCLUSIVE, 0, NULL, NULL);
+      g_atomic_int_set (&crowd.done, 1);
+      g_thread_join (thread);
+
+      if (locked)
+        g_assert_true (tbuf_region_unlock (self->region, NULL));
+      if (locked || (count_interruptions () == n_interruptions && crowd.free_from < 400 && crowd.free_until > 600))
+        {
+          n_fair++;
+          n_missed += !locked;
+        }
+    }
+
+  g_test_message ("%u of %u tries missed", n_missed, n_fair);
+  g_assert_cmpuint (n_missed, <=, n_fair / 2);
   peer_tell (&peer);
   peer_join (&peer);
 }
@@ -300,10 +402,15 @@ int
 main (int    argc,
       char **argv)
 {
+  const char *preload = g_getenv ("LD_PRELOAD");
+
   g_test_init (&argc, &argv, NULL);
 
   ADD ("is-taken-from-the-dead", test_is_taken_from_the_dead);
   ADD ("stopped-owner-times-out", test_stopped_owner_times_out);
+  /* Under valgrind no two threads run at a time. */
+  if (preload == NULL || strstr (preload, "vgpreload") == NULL)
+    ADD ("try-gets-through-a-crowd", test_try_gets_through_a_crowd);
   ADD ("wait-for-it-can-be-ended", test_wait_for_it_can_be_ended);
   ADD ("unlock-goes-without-it", test_unlock_goes_without_it);
   ADD ("recoverer-unlocks-without-it", test_recoverer_unlocks_without_it);
