@@ -215,14 +215,19 @@ tbuf_arena_create (const char      *name,
 /**
  * tbuf_arena_open: (constructor)
  * @name: its name
- * @flags: `READ_ONLY`, `KEEP`, `WAIT`, or none
+ * @flags: `READ_ONLY`, `KEEP`, `WAIT`, `FOREIGN`, or none
  * @error: return location for an error
  *
  * Opens an arena that has a name.
  *
  * With `READ_ONLY`, its memory is mapped for reading: it takes no locks, and
  * writing to it through a pointer ends the process. With `WAIT`, the call
- * blocks until there is a file of that name.
+ * blocks until there is a file of that name, also if a stopped process is removing
+ * the one that is there.
+ *
+ * The file has to be this user's: another one could shrink it, and the next access
+ * to what is lost would end this process. With `FOREIGN`, an arena whose owner is
+ * trusted is opened all the same, as far as the mode of its file allows.
  *
  * With `KEEP`, this participant leaves the name alone when it goes, so that an
  * arena which nobody else uses is still there after a look at it. If the others
@@ -245,7 +250,7 @@ tbuf_arena_open (const char      *name,
   g_return_val_if_fail (name != NULL, NULL);
 
   if (!tbuf_name_check (name, error) ||
-      !check_flags (flags, TBUF_ARENA_READ_ONLY | TBUF_ARENA_KEEP | TBUF_ARENA_WAIT, "opens", error))
+      !check_flags (flags, TBUF_ARENA_READ_ONLY | TBUF_ARENA_KEEP | TBUF_ARENA_WAIT | TBUF_ARENA_FOREIGN, "opens", error))
     return NULL;
 
   return arena_new (tbuf_mapping_open (name, flags, error));
@@ -254,14 +259,14 @@ tbuf_arena_open (const char      *name,
 /**
  * tbuf_arena_open_fd: (constructor)
  * @fd: a file descriptor; it is duplicated, and stays the caller's
- * @flags: `READ_ONLY`, `KEEP`, or none
+ * @flags: `READ_ONLY`, `KEEP`, `FOREIGN`, or none
  * @error: return location for an error
  *
  * Opens the arena behind a file descriptor.
  *
  * It has to be sealed memory, as [method@Tbuf.Arena.get_fd] of an anonymous
  * arena gives it, or the file of a named arena of this user: memory that others
- * could shrink is refused. `KEEP` is for a named arena, as in
+ * could shrink is refused. `KEEP` and `FOREIGN` are for a named arena, as in
  * [ctor@Tbuf.Arena.open].
  *
  * Errors: those of [ctor@Tbuf.Arena.open], and `INVALID` for no descriptor at
@@ -276,7 +281,7 @@ tbuf_arena_open_fd (int              fd,
                     TbufArenaFlags   flags,
                     GError         **error)
 {
-  if (!check_flags (flags, TBUF_ARENA_READ_ONLY | TBUF_ARENA_KEEP, "opens the descriptor of", error))
+  if (!check_flags (flags, TBUF_ARENA_READ_ONLY | TBUF_ARENA_KEEP | TBUF_ARENA_FOREIGN, "opens the descriptor of", error))
     return NULL;
 
   return arena_new (tbuf_mapping_open_fd (fd, flags, error));

@@ -19,6 +19,7 @@ G_BEGIN_DECLS
  * @TBUF_ARENA_OPEN_OR_CREATE: open the arena if the name is taken
  * @TBUF_ARENA_REPLACE_STALE: if the name is taken by an arena that nobody uses any more, put the new one in its place
  * @TBUF_ARENA_WAIT: wait for the name to appear
+ * @TBUF_ARENA_FOREIGN: open the arena of another user, too, who could shrink its file
  *
  * How to create or open an arena.
  *
@@ -32,6 +33,7 @@ typedef enum /*< flags >*/
   TBUF_ARENA_OPEN_OR_CREATE = 1 << 2,
   TBUF_ARENA_REPLACE_STALE  = 1 << 3,
   TBUF_ARENA_WAIT           = 1 << 4,
+  TBUF_ARENA_FOREIGN        = 1 << 5,
 } TbufArenaFlags;
 
 /**

@@ -322,7 +322,7 @@ tbuf_mapping_open (const char      *name,
         return NULL;
 
       self = mapping_new (fd, flags);
-      if (load (self, &local_error) && join (self, &local_error) && tbuf_name_is_file (name, fd))
+      if (tbuf_name_check_owner (fd, flags, &local_error) && load (self, &local_error) && join (self, &local_error) && tbuf_name_is_file (name, fd))
         {
           /* Present: if others left since, the name is ours to remove, whatever comes. */
           self->name = g_strdup (name);
@@ -366,7 +366,7 @@ tbuf_mapping_open_fd (int              fd,
   if (mode == O_WRONLY || (mode == O_RDONLY && !self->read_only))
     g_set_error (&local_error, TBUF_ERROR, TBUF_ERROR_PERMISSION,
                  "File descriptor %d is open for %s only", fd, mode == O_WRONLY ? "writing" : "reading");
-  else if (load (self, &local_error) && tbuf_name_check_fd (copy, &self->name, &local_error) &&
+  else if (load (self, &local_error) && tbuf_name_check_fd (copy, flags, &self->name, &local_error) &&
            join (self, &local_error) && attach (self, &local_error))
     return self;
 

@@ -18,7 +18,11 @@ typedef struct
 
 gboolean tbuf_name_check    (const char        *name,
                              GError           **error);
+gboolean tbuf_name_check_owner (int             fd,
+                             TbufArenaFlags     flags,
+                             GError           **error);
 gboolean tbuf_name_check_fd (int                fd,
+                             TbufArenaFlags     flags,
                              char             **name,
                              GError           **error);
 gboolean tbuf_name_publish  (const char        *name,

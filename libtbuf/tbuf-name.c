@@ -96,12 +96,33 @@ tbuf_name_is_file (const char *name,
          named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
 }
 
-/* Foreign files are refused: anyone could shrink them under our feet. Fills in
+/* Foreign files are refused, unless the caller says otherwise: their owner could
+ * shrink them under our feet. */
+gboolean
+tbuf_name_check_owner (int              fd,
+                       TbufArenaFlags   flags,
+                       GError         **error)
+{
+  struct stat info;
+
+  if (flags & TBUF_ARENA_FOREIGN)
+    return TRUE;
+  if (fstat (fd, &info) == 0 && info.st_uid == geteuid ())
+    return TRUE;
+
+  g_set_error (error, TBUF_ERROR, TBUF_ERROR_PERMISSION,
+               "The arena's file belongs to user %u, and without FOREIGN only one's own (%u) are trusted not to shrink",
+               info.st_uid, geteuid ());
+  return FALSE;
+}
+
+/* Whether the descriptor is that of memory that stays as large as it is. Fills in
  * the name, where the file has one. */
 gboolean
-tbuf_name_check_fd (int       fd,
-                    char    **name,
-                    GError  **error)
+tbuf_name_check_fd (int              fd,
+                    TbufArenaFlags   flags,
+                    char           **name,
+                    GError         **error)
 {
   g_autofree char *link = g_strdup_printf ("/proc/self/fd/%d", fd);
   g_autofree char *target = g_file_read_link (link, NULL);
@@ -123,13 +144,8 @@ tbuf_name_check_fd (int       fd,
                    "File descriptor %d is neither sealed memory nor a file in " TBUF_SHM_FOLDER, fd);
       return FALSE;
     }
-  if (info.st_uid != geteuid ())
-    {
-      g_set_error (error, TBUF_ERROR, TBUF_ERROR_PERMISSION,
-                   "The file behind descriptor %d belongs to user %u, and only one's own (%u) are trusted not to shrink",
-                   fd, info.st_uid, geteuid ());
-      return FALSE;
-    }
+  if (!tbuf_name_check_owner (fd, flags, error))
+    return FALSE;
 
   /* A file that was unlinked, or never linked, has no name to look after. */
   *name = g_path_get_basename (target);

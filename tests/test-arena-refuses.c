@@ -349,6 +349,51 @@ open_as_nobody (const char *name)
   return 0;
 }
 
+/* Whoever owns the file could shrink it: to open it takes a word of trust, and
+ * the permission that its mode gives. */
+static int
+open_foreign (const char *name)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (TbufArena) arena = tbuf_arena_create (name, 8, TBUF_ARENA_KEEP, &error);
+  g_autoptr (TbufArena) foreign = NULL;
+  int fd;
+
+  g_assert_no_error (error);
+  fd = dup (tbuf_arena_get_fd (arena));
+  g_clear_object (&arena);
+  if (fchown (fd, 65534, 65534) != 0)
+    return NOT_PERMITTED;
+
+  g_assert_null (tbuf_arena_open (name, TBUF_ARENA_NONE, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_PERMISSION);
+  g_assert_nonnull (strstr (error->message, "belongs to user 65534"));
+  g_clear_error (&error);
+  g_assert_null (tbuf_arena_open_fd (fd, TBUF_ARENA_NONE, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_PERMISSION);
+  g_clear_error (&error);
+  g_assert_null (tbuf_arena_create (name, 8, TBUF_ARENA_OPEN_OR_CREATE, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_PERMISSION);
+  g_clear_error (&error);
+
+  foreign = tbuf_arena_open (name, TBUF_ARENA_FOREIGN, &error);
+  g_assert_no_error (error);
+  g_clear_object (&foreign);
+  foreign = tbuf_arena_open_fd (fd, TBUF_ARENA_FOREIGN, &error);
+  g_assert_no_error (error);
+  g_clear_object (&foreign);
+  close (fd);
+
+  g_assert_true (tbuf_arena_unlink (name, &error));
+  return 0;
+}
+
+static void
+test_refuses_arenas_of_others (void)
+{
+  run_in_child (open_foreign);
+}
+
 static void
 test_refuses_without_permission (void)
 {
@@ -373,6 +418,7 @@ main (int    argc,
   g_test_add_func ("/tbuf/arena/refuses-flags", test_refuses_flags);
   g_test_add_func ("/tbuf/arena/full-dev-shm-is-an-error", test_full_dev_shm_is_an_error);
   g_test_add_func ("/tbuf/arena/refuses-without-permission", test_refuses_without_permission);
+  g_test_add_func ("/tbuf/arena/refuses-arenas-of-others", test_refuses_arenas_of_others);
 
   return g_test_run ();
 }

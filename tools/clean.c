@@ -13,7 +13,7 @@ remove_arena (Sight   *sight,
               GError **error)
 {
   g_autoptr (GError) local_error = NULL;
-  g_autoptr (TbufArena) arena = tbuf_arena_open (sight->name, TBUF_ARENA_NONE, &local_error);
+  g_autoptr (TbufArena) arena = tbuf_arena_open (sight->name, TBUF_ARENA_FOREIGN, &local_error);
 
   /* Gone meanwhile is gone. */
   if (arena == NULL && !g_error_matches (local_error, TBUF_ERROR, TBUF_ERROR_NOT_FOUND))

@@ -187,7 +187,7 @@ command_show (int    argc,
   if (sight == NULL)
     return fail (error);
 
-  arena = tbuf_arena_open (argv[1], TBUF_ARENA_READ_ONLY | TBUF_ARENA_KEEP, &error);
+  arena = tbuf_arena_open (argv[1], TBUF_ARENA_READ_ONLY | TBUF_ARENA_KEEP | TBUF_ARENA_FOREIGN, &error);
   if (arena == NULL)
     return fail (error);
 
