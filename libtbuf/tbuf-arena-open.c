@@ -236,7 +236,9 @@ tbuf_arena_create (const char      *name,
  * Errors: `INVALID` (the name, or other flags), `NOT_FOUND`, `PERMISSION`,
  * `FORMAT` (the file is no arena, or a corrupt one), `VERSION` (an arena of
  * another version of libtbuf), `NO_SPACE` (no room for another participant,
- * descriptor or mapping), `BUSY` (a stopped process is removing it).
+ * descriptor or mapping), `BUSY` (a stopped process has been removing it for a
+ * second), `TIMED_OUT` (a stopped process has been changing its lock table for a
+ * second).
  *
  * Returns: (transfer full): the arena
  *

@@ -336,8 +336,6 @@ tbuf_mapping_open (const char      *name,
           g_propagate_prefixed_error (error, g_steal_pointer (&local_error), "Could not open arena “%s”: ", name);
           return NULL;
         }
-
-      g_thread_yield ();
     }
 }
 

@@ -32,7 +32,20 @@
 #define MAX_NAME 200
 
 /* Removing a name takes microseconds; who takes longer was stopped half way. */
-#define REMOVAL_LIMIT_US (5 * G_USEC_PER_SEC)
+#define REMOVAL_LIMIT_US G_USEC_PER_SEC
+
+/* How long those who wait for that sleep between two looks. */
+#define SHORTEST_PAUSE_US 50
+#define LONGEST_PAUSE_US  20000
+
+/* An eighth of the time that it has taken so far. */
+static void
+pause_since (gint64 start)
+{
+  gint64 waited = g_get_monotonic_time () - start;
+
+  g_usleep ((gulong) CLAMP (waited / 8, SHORTEST_PAUSE_US, LONGEST_PAUSE_US));
+}
 
 static char *
 get_path (const char *name)
@@ -170,7 +183,7 @@ remove_name (const char *name,
     {
       if (g_get_monotonic_time () - start > REMOVAL_LIMIT_US)
         return EBUSY;
-      g_thread_yield ();
+      pause_since (start);
     }
 
   if (!tbuf_name_is_file (name, fd))
@@ -259,17 +272,18 @@ tbuf_name_open (TbufNameOpening  *opening,
 {
   g_autofree char *path = get_path (name);
   int access_mode = flags & TBUF_ARENA_READ_ONLY ? O_RDONLY : O_RDWR;
-  gint64 now = g_get_monotonic_time ();
 
   if (opening->busy_since == 0)
-    opening->busy_since = now;
-  else if (now - opening->busy_since > REMOVAL_LIMIT_US)
+    opening->busy_since = g_get_monotonic_time ();
+  else if (!(flags & TBUF_ARENA_WAIT) && g_get_monotonic_time () - opening->busy_since > REMOVAL_LIMIT_US)
     {
       g_set_error (error, TBUF_ERROR, TBUF_ERROR_BUSY,
                    "Arena “%s” has been on its way to removal for %d s: the process that removes it seems to be stopped",
                    name, (int) (REMOVAL_LIMIT_US / G_USEC_PER_SEC));
       return -1;
     }
+  else
+    pause_since (opening->busy_since);
 
   while (TRUE)
     {

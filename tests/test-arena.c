@@ -6,6 +6,7 @@
 #include <tbuf.h>
 #include <unistd.h>
 
+#include "../libtbuf/tbuf-format-private.h"
 #include "arena-tools.h"
 
 static void
@@ -320,6 +321,74 @@ test_waits_for_creator (void)
   g_assert_cmpuint (get_data (arena)[1], ==, 5);
 }
 
+typedef struct
+{
+  const char *name;
+  TbufArena  *arena;
+  int         done;
+} Opener;
+
+static gpointer
+wait_for_arena (gpointer data)
+{
+  Opener *self = data;
+  g_autoptr (GError) error = NULL;
+
+  self->arena = tbuf_arena_open (self->name, TBUF_ARENA_WAIT, &error);
+  g_assert_no_error (error);
+  g_atomic_int_set (&self->done, 1);
+  return NULL;
+}
+
+static gint64
+get_cpu_time (void)
+{
+  struct timespec now;
+
+  g_assert_cmpint (clock_gettime (CLOCK_PROCESS_CPUTIME_ID, &now), ==, 0);
+  return now.tv_sec * G_USEC_PER_SEC + now.tv_nsec / 1000;
+}
+
+/* Somebody who removes the name has locked the byte of presence, and goes no
+ * further. Who opens it meanwhile sleeps; it gives up, or waits if it was told to. */
+static void
+test_stopped_remover_costs_no_time (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *name = make_name ("stopped");
+  g_autofree char *path = get_path (name);
+  struct flock presence = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = TBUF_BYTE_PRESENCE, .l_len = 1 };
+  g_autoptr (TbufArena) arena = tbuf_arena_create (name, 8, TBUF_ARENA_KEEP, &error);
+  Opener opener = { name, NULL, 0 };
+  gint64 start, cpu_start, elapsed, used;
+  GThread *thread;
+  int fd;
+
+  g_assert_no_error (error);
+  g_clear_object (&arena);
+  fd = open (path, O_RDWR | O_CLOEXEC);
+  g_assert_cmpint (fcntl (fd, F_OFD_SETLK, &presence), ==, 0);
+
+  thread = g_thread_new ("opener", wait_for_arena, &opener);
+  start = g_get_monotonic_time ();
+  cpu_start = get_cpu_time ();
+  g_assert_null (tbuf_arena_open (name, TBUF_ARENA_NONE, &error));
+  used = get_cpu_time () - cpu_start;
+  elapsed = g_get_monotonic_time () - start;
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_BUSY);
+  g_test_message ("used %d of %d ms", (int) (used / 1000), (int) (elapsed / 1000));
+  g_assert_cmpint (used, <, elapsed / 2);
+  g_assert_cmpint (elapsed, <, 4 * G_USEC_PER_SEC);
+
+  g_assert_cmpint (g_atomic_int_get (&opener.done), ==, 0);
+  close (fd);
+  g_thread_join (thread);
+  g_assert_cmpuint (tbuf_arena_get_size (opener.arena), ==, 8);
+  g_object_unref (opener.arena);
+  g_assert_true (name_exists (name));
+  g_assert_true (tbuf_arena_unlink (name, NULL));
+}
+
 static void
 test_read_only (void)
 {
@@ -493,6 +562,7 @@ main (int    argc,
   g_test_add_func ("/tbuf/arena/exit-removes-name", test_exit_removes_name);
   g_test_add_func ("/tbuf/arena/child-exit-keeps-name", test_child_exit_keeps_name);
   g_test_add_func ("/tbuf/arena/waits-for-creator", test_waits_for_creator);
+  g_test_add_func ("/tbuf/arena/stopped-remover-costs-no-time", test_stopped_remover_costs_no_time);
   g_test_add_func ("/tbuf/arena/read-only", test_read_only);
   g_test_add_func ("/tbuf/arena/bytes-outlive-arena", test_bytes_outlive_arena);
   g_test_add_func ("/tbuf/arena/closed-refuses", test_closed_refuses);
