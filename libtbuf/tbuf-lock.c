@@ -130,14 +130,18 @@ tbuf_lock_acquire (TbufLockTable   *self,
 {
   guint64 owner = tbuf_thread_get_token ();
   TbufObstacle obstacle = { 0 };
+  gint64 start = 0;
   TbufWait wait;
 
   if (G_UNLIKELY (self->participant.id == 0) && !tbuf_lock_attach (self, error))
     return FALSE;
 
-  if (G_UNLIKELY (tbuf_guard_enter (self, 0) != TBUF_GUARD_ENTERED) &&
-      !tbuf_lock_enter_for_caller (self, timeout_us, cancellable, error))
-    return FALSE;
+  if (G_UNLIKELY (tbuf_guard_enter (self, 0) != TBUF_GUARD_ENTERED))
+    {
+      start = g_get_monotonic_time ();
+      if (!tbuf_lock_enter_for_caller (self, timeout_us, cancellable, error))
+        return FALSE;
+    }
 
   if (G_UNLIKELY (hold_is_stale (self, hold)))
     *hold = (TbufHold) { 0 };
@@ -170,6 +174,10 @@ tbuf_lock_acquire (TbufLockTable   *self,
     }
 
   tbuf_wait_init (&wait, self, hold, claim, timeout_us, cancellable, owner);
+
+  /* The wait for the guard was a part of it. */
+  if (start != 0)
+    wait.start_time = start;
   return tbuf_wait_run (&wait, error);
 }
 
@@ -312,6 +320,7 @@ tbuf_lock_upgrade (TbufLockTable    *self,
                    GCancellable     *cancellable,
                    GError          **error)
 {
+  gint64 start = g_get_monotonic_time ();
   TbufClaim upgrade = *claim;
   gboolean upgraded;
   TbufWait wait;
@@ -351,6 +360,7 @@ tbuf_lock_upgrade (TbufLockTable    *self,
   upgrade.partner = hold->record;
   hold->is_upgrading = TRUE;
   tbuf_wait_init (&wait, self, hold, &upgrade, timeout_us, cancellable, tbuf_thread_get_token ());
+  wait.start_time = start;
   upgraded = tbuf_wait_run (&wait, error);
 
   /* Whoever released the lock meanwhile has reset this already. */

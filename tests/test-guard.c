@@ -265,6 +265,40 @@ test_wait_for_it_can_be_ended (Fixture       *self,
   peer_join (&peer);
 }
 
+static gpointer
+wait_a_while (gpointer data)
+{
+  gint64 start = g_get_monotonic_time ();
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (tbuf_region_lock (data, TBUF_LOCK_MODE_SHARED, 400000, NULL, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_TIMED_OUT);
+  return GSIZE_TO_POINTER (g_get_monotonic_time () - start);
+}
+
+/* It waits for most of its time for the guard, and then for the range: not twice. */
+static void
+test_counts_towards_the_timeout (Fixture       *self,
+                                 gconstpointer  data)
+{
+  g_autoptr (TbufRegion) same = TBUF_REGION (tbuf_arena_create_view (self->arena, TBUF_DTYPE_UINT8, 0, 10, NULL));
+  g_autoptr (TbufRegion) elsewhere = TBUF_REGION (tbuf_arena_create_view (self->arena, TBUF_DTYPE_UINT8, 20, 10, NULL));
+  Peer peer = peer_start (participate, self->arena);
+  GThread *thread;
+
+  g_assert_true (peer_wait (&peer));
+  assert_lock (self->region, TBUF_LOCK_MODE_EXCLUSIVE, -1);
+  set_guard (self, get_id (self, 1));
+  thread = g_thread_new ("waiter", wait_a_while, same);
+  g_assert_false (tbuf_region_lock (elsewhere, TBUF_LOCK_MODE_SHARED, 300000, NULL, NULL));
+  set_guard (self, 0);
+  g_assert_cmpuint (GPOINTER_TO_SIZE (g_thread_join (thread)), <, 650000);
+
+  g_assert_true (tbuf_region_unlock (self->region, NULL));
+  peer_tell (&peer);
+  peer_join (&peer);
+}
+
 static void
 test_unlock_goes_without_it (Fixture       *self,
                              gconstpointer  data)
@@ -412,6 +446,7 @@ main (int    argc,
   if (preload == NULL || strstr (preload, "vgpreload") == NULL)
     ADD ("try-gets-through-a-crowd", test_try_gets_through_a_crowd);
   ADD ("wait-for-it-can-be-ended", test_wait_for_it_can_be_ended);
+  ADD ("counts-towards-the-timeout", test_counts_towards_the_timeout);
   ADD ("unlock-goes-without-it", test_unlock_goes_without_it);
   ADD ("recoverer-unlocks-without-it", test_recoverer_unlocks_without_it);
   ADD ("dead-recoverer-had-unlocked", test_dead_recoverer_had_unlocked);
