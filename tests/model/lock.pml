@@ -21,8 +21,9 @@
  *     rebuild            tbuf_lock_table_rebuild()
  *     make_poison        tbuf_lock_table_abandon() in tbuf-poison.c, with merge_poison()
  *     clear_poison       tbuf_lock_table_clear_poison()
+ *     finish_repairs     the part of rebuild() that does tbuf_lock_table_finish_repair()
  *     reap               tbuf_lock_table_reap()
- *     withdraw           tbuf_lock_free_without_guard() in tbuf-lock.c
+ *     withdraw           set_state_without_guard() in tbuf-lock.c
  *     Process            tbuf_lock_acquire(); from look on, tbuf_wait_look() in tbuf-wait.c and
  *                        its loop; from held on, tbuf_lock_release()
  *       wait_again       go_to_sleep()
@@ -30,8 +31,8 @@
  *       probe_and_sleep  tbuf_wait_probe(), sleep_until_poked()
  *     Canceller          on_cancelled(), g_cancellable_disconnect()
  *
- * Upgrades, changes of phase, requests without a thread and the search for
- * deadlocks are left out.
+ * Upgrades, changes of phase, requests without a thread, several shared locks of
+ * one object, quotas and the search for deadlocks are left out.
  *
  * A process may die wherever D stands, which is between any two operations on
  * shared memory, and wherever it waits. Two kinds of operations go together. Of
@@ -59,6 +60,8 @@
  *   - two that conflict never have the same byte (enter_section);
  *   - where an exclusive owner died nobody but a recoverer gets in, until one
  *     has repaired it, and that one is told (enter_section);
+ *   - where somebody has repaired it, and unlocked without the guard, nobody is
+ *     told that an owner died, unless another did (vouched);
  *   - nobody sleeps for nothing (Monitor): when all is quiet, and nobody dead is
  *     left in the table, no sleeper could have what it asks for, was granted it,
  *     or was cancelled;
@@ -78,6 +81,8 @@
  *   NO_DIRTY           who withdraws without the guard does not say so
  *   FREE_THE_DEAD      a dead exclusive owner's record is freed, without poison
  *   RELEASE_THEN_POISON  … is freed first and poisoned then
+ *   FREE_REPAIRED      who recovered stores FREE without the guard, and not REPAIRED
+ *   KEEP_REPAIRED      rebuild() frees what was repaired, and keeps its poison
  *   CLEAR_EARLY        a recoverer's poison is cleared when it gets the range
  *   SHRINK_FIRST       the left part of poison shrinks before the right one is published
  *   NO_ENTITLEMENT     with LOOP: newcomers may overtake for ever
@@ -120,6 +125,7 @@
 #define GRANTED 3
 #define HELD    4
 #define POISON  5
+#define REPAIRED 6
 
 #define V_FREE      0
 #define V_WAIT      1
@@ -165,6 +171,7 @@ bit busy[N + 1];       /* in a call */
 /* What the world sees. */
 byte section[N + 1];   /* cells that it believes to hold */
 byte damaged;          /* cells where an exclusive owner died, and nobody repaired them yet */
+byte vouched;          /* cells that were repaired without the guard, where nobody died since */
 bit half_withdrawn;    /* somebody died between the two stores of withdraw() */
 byte kills = KILLS;
 
@@ -179,13 +186,14 @@ hidden byte blocked, recovering, poisoned, ok;
 
 #define is_waiting(r) (rec[r].state == WAITING || rec[r].state == POKED)
 #define is_held(r)    (rec[r].state == HELD || rec[r].state == GRANTED)
+#define is_kept(r)    (is_held (r) || rec[r].state == REPAIRED)
 #define overlaps(r, p) ((rec[r].range & range[p]) != 0)
 #define ticket_of(p)  (own[p] < NR -> rec[own[p]].ticket : 255)
 #define blocks(r, p) \
   (r != own[p] && overlaps (r, p) && (rec[r].x || x[p]) && \
-   (is_held (r) || (is_waiting (r) && rec[r].entitled && rec[r].ticket < ticket_of (p))))
+   (is_kept (r) || (is_waiting (r) && rec[r].entitled && rec[r].ticket < ticket_of (p))))
 #define is_poison(r, p) (rec[r].state == POISON && !recovers[p] && overlaps (r, p))
-#define is_recovering(r, p) (blocks (r, p) && is_held (r) && rec[r].recovers)
+#define is_recovering(r, p) (blocks (r, p) && is_kept (r) && rec[r].recovers)
 
 /* A death may come here. */
 #define D if :: MAY_DIE :: true fi
@@ -195,11 +203,12 @@ hidden byte blocked, recovering, poisoned, ok;
     d_step { \
       kills--; alive[me] = 0; asleep[me] = 0; busy[me] = 0; room_same[me] = 0; \
       if :: section[me] != 0 && x[me] -> damaged = damaged | section[me] :: else fi; \
+      if :: x[me] -> vouched = vouched & ~range[me] :: else fi; \
       if :: withdrawing -> half_withdrawn = 1 :: else fi; \
       section[me] = 0; own[me] = NR; range[me] = 0; x[me] = 0; recovers[me] = 0; \
       rounds = 0; deadline = 0; w = 0; v = 0; todo = 0; poked_x = 0; poked_s = 0; span = 0; late = 0; \
       obstacles = 0; dying = 0; seen = 0; entered = 0; fast = 0; probe = 0; give_up = 0; withdrawing = 0; \
-      victim = 0; back = 0; room = 0; expired = 0; impatient = 0; \
+      victim = 0; fixed = 0; back = 0; room = 0; expired = 0; impatient = 0; \
       if :: CANCEL == me -> in_callback = 0; connected = 0; cancelled = 0 :: else fi \
     }; \
     goto dead }
@@ -218,7 +227,7 @@ inline examine (p)
           :: blocks (i, p) ->
              blocked = 1;
              blockers = blockers | (1 << rec[i].id);
-             if :: is_held (i) && rec[i].recovers -> recovering = 1 :: else fi
+             if :: is_kept (i) && rec[i].recovers -> recovering = 1 :: else fi
           :: else
           fi
        fi
@@ -241,9 +250,9 @@ inline examine_record (r)
        :: else ->
           if
           :: (rec[i].x || rec[r].x) &&
-             (is_held (i) || (is_waiting (i) && rec[i].entitled && rec[i].ticket < rec[r].ticket)) ->
+             (is_kept (i) || (is_waiting (i) && rec[i].entitled && rec[i].ticket < rec[r].ticket)) ->
              blocked = 1;
-             if :: is_held (i) && rec[i].recovers -> recovering = 1 :: else fi
+             if :: is_kept (i) && rec[i].recovers -> recovering = 1 :: else fi
           :: else
           fi
        fi
@@ -461,6 +470,83 @@ inline release (r)
   grant_waiters ()
 }
 
+/* Takes the poison out of cells that their owner vouches for. */
+inline clear_poison (cells)
+{
+  do
+  :: atomic {
+       d_step {
+         do
+         :: dying < NR && !(rec[dying].state == POISON && (rec[dying].range & (cells)) != 0) -> dying++
+         :: else -> break
+         od
+       };
+       if
+       :: dying == NR -> dying = 0; break
+       :: else
+       fi;
+       D;
+       if
+       :: (rec[dying].range & ~(cells)) == 0 ->
+          n_poison--;
+          make_free (dying)
+       :: rec[dying].range == 7 && (cells) == 2 ->
+          /* The middle of it: publish the right part, then shrink the left one. */
+#ifdef SHRINK_FIRST
+          d_step { rec[dying].range = 1; arr[dying] = 1 };
+          D;
+#endif
+          d_step {
+            find_unused ();
+            w = t;
+            if
+            :: t < NR ->
+               rec[t].id = me; rec[t].x = 1; rec[t].recovers = 0; rec[t].entitled = 0; rec[t].range = 4;
+               rec[t].ticket = rec[dying].ticket; arr[t] = 4; used = used | (1 << t)
+            :: else
+            fi;
+            t = 0
+          };
+          if
+          :: w < NR ->
+             D;
+             rec[w].state = POISON;
+             w = 0;
+             D;
+             d_step { n_poison++; rec[dying].range = 1; arr[dying] = 1 }
+          :: else -> w = 0
+          fi
+       :: else ->
+          d_step { rec[dying].range = rec[dying].range & ~(cells); arr[dying] = rec[dying].range }
+       fi;
+       dying++
+     }
+  od
+}
+
+/* What unlock() left to the next owner of the guard. */
+inline finish_repairs ()
+{
+  do
+  :: atomic {
+       d_step {
+         do
+         :: fixed < NR && rec[fixed].state != REPAIRED -> fixed++
+         :: else -> break
+         od
+       };
+       if
+       :: fixed == NR -> fixed = 0; break
+       :: else
+       fi
+     };
+#ifndef KEEP_REPAIRED
+     clear_poison (rec[fixed].range);
+#endif
+     atomic { D; make_free (fixed) }
+  od
+}
+
 inline rebuild ()
 {
   atomic {
@@ -478,10 +564,14 @@ inline rebuild ()
            if :: rec[w].state == GRANTED || rec[w].state == POKED -> wake (w) :: else fi
         fi
       };
-      w = 0;
-      span = 7
+      w = 0
     };
+    D
+  };
+  finish_repairs ();
+  atomic {
     D;
+    span = 7;
     begin_to_grant ()
   };
   grant_waiters ();
@@ -562,9 +652,12 @@ inline guard_leave ()
 }
 
 /* With the guard not to be had: leave one's record to the next owner. */
-inline withdraw ()
+inline withdraw (s)
 {
-  atomic { D; rec[own[me]].state = FREE; withdrawing = 1 };
+#ifndef NO_DIRTY
+  atomic { D; dirty = 1 };
+#endif
+  atomic { D; rec[own[me]].state = s; withdrawing = 1 };
   atomic {
     D;
 #ifndef NO_DIRTY
@@ -636,64 +729,12 @@ inline reap ()
      };
      if
      :: is_lost (dying) -> make_poison (dying)
+     :: rec[dying].state == REPAIRED ->
+        fixed = dying; dying = 0;
+        clear_poison (rec[fixed].range);
+        release (fixed);
+        fixed = 0
      :: else -> release (dying)
-     fi
-  od
-}
-
-/* The owner vouches for its range. */
-inline clear_poison ()
-{
-  do
-  :: atomic {
-       d_step {
-         do
-         :: dying < NR && !(rec[dying].state == POISON && overlaps (dying, me)) -> dying++
-         :: else -> break
-         od
-       };
-       if
-       :: dying == NR -> dying = 0; break
-       :: else
-       fi
-     };
-     if
-     :: (rec[dying].range & ~range[me]) == 0 -> release (dying)
-     :: else ->
-        atomic {
-          D;
-          if
-          :: rec[dying].range == 7 && range[me] == 2 ->
-             /* The middle of it: publish the right part, then shrink the left one. */
-#ifdef SHRINK_FIRST
-             d_step { rec[dying].range = 1; arr[dying] = 1 };
-             D;
-#endif
-             d_step {
-               find_unused ();
-               w = t;
-               if
-               :: t < NR ->
-                  rec[t].id = me; rec[t].x = 1; rec[t].recovers = 0; rec[t].entitled = 0; rec[t].range = 4;
-                  rec[t].ticket = rec[dying].ticket; arr[t] = 4; used = used | (1 << t)
-               :: else
-               fi;
-               t = 0
-             };
-             if
-             :: w < NR ->
-                D;
-                rec[w].state = POISON;
-                w = 0;
-                D;
-                d_step { n_poison++; rec[dying].range = 1; arr[dying] = 1 }
-             :: else -> w = 0
-             fi
-          :: else ->
-             d_step { rec[dying].range = rec[dying].range & ~range[me]; arr[dying] = rec[dying].range }
-          fi;
-          dying++
-        }
      fi
   od
 }
@@ -796,11 +837,24 @@ inline pick_middle ()
   fi
 }
 
+/* What somebody repairs another one wants, and a third one keeps the guard. */
+inline pick_repaired ()
+{
+  x[me] = 1; deadline = FOREVER;
+  if
+  :: me == 1 -> range[me] = 3; recovers[me] = 1
+  :: me == 2 -> range[me] = 1
+  :: me == 3 -> range[me] = 4
+  fi
+}
+
 /* Somebody dead is still in the table. */
+#define is_left(r, p) \
+  (rec[r].id == p && rec[r].state != FREE && rec[r].state != POISON)
 #define left(p) \
-  (!alive[p] && (guard == p || (rec[0].id == p && rec[0].state >= WAITING && rec[0].state <= HELD) || \
-                 (rec[1].id == p && rec[1].state >= WAITING && rec[1].state <= HELD) || \
-                 (rec[2].id == p && rec[2].state >= WAITING && rec[2].state <= HELD)))
+  (!alive[p] && (guard == p || is_left (0, p) || \
+                 is_left (1, p) || \
+                 is_left (2, p)))
 #define to_be_found (dirty || half_withdrawn || left (1) || left (2) || left (3))
 
 #ifdef SPURIOUS
@@ -812,7 +866,7 @@ inline pick_middle ()
 proctype Process (byte me)
 {
   byte rounds = (me == 1 -> ROUNDS_1 : ROUNDS), deadline;
-  byte w, v, todo, poked_x, poked_s, span, late, obstacles, dying, seen, victim;
+  byte w, v, todo, poked_x, poked_s, span, late, obstacles, dying, seen, victim, fixed;
   byte entered;
   bit fast, probe, give_up, withdrawing, back, room, expired, impatient;
 
@@ -869,7 +923,16 @@ look:
       t = 0; i = 0; blockers = 0; ok = 0
     };
     if
-    :: v == V_ABANDONED -> room = 0; goto give_up_request
+    :: v == V_ABANDONED ->
+       room = 0;
+       d_step {
+         for (i : 0 .. NR - 1) {
+           if :: is_poison (i, me) && (rec[i].range & range[me] & ~vouched) != 0 -> ok = 1 :: else fi
+         };
+         assert (ok);
+         ok = 0; i = 0
+       };
+       goto give_up_request
     :: v == V_FREE && room -> room = 0; goto take
     :: else
     fi;
@@ -981,7 +1044,7 @@ awake:
 
   /* The guard was not to be had. */
   if
-  :: own[me] < NR -> withdraw ()
+  :: own[me] < NR -> withdraw (FREE)
   :: else
   fi;
   goto disconnect;
@@ -1027,7 +1090,7 @@ take:
   };
 #ifdef CLEAR_EARLY
   guard_enter (false);
-  if :: recovers[me] -> clear_poison () :: else fi;
+  if :: recovers[me] -> clear_poison (range[me]) :: else fi;
   atomic { entered = 0; guard_leave (); enter_section (); goto held };
 #endif
 
@@ -1049,12 +1112,20 @@ held:
   if
   :: entered ->
      entered = 0;
-     if :: recovers[me] -> clear_poison () :: else fi;
+     if :: recovers[me] -> clear_poison (range[me]) :: else fi;
      release (own[me]);
      atomic { own[me] = NR; guard_leave (); goto next }
   :: else ->
-     withdraw ();
-     goto next
+#ifdef FREE_REPAIRED
+     withdraw (FREE);
+#else
+     withdraw ((recovers[me] -> REPAIRED : FREE));
+#endif
+     /* The middle of a range stays as it is where there is no record for its right part. */
+     atomic {
+       if :: recovers[me] && range[me] != 2 -> vouched = vouched | range[me] :: else fi;
+       goto next
+     }
   fi;
 
 dead:
