@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Takes the programs out of README.md, builds and runs each as its reader would, and compares what it prints with what
-README.md says that it prints.
+"""Takes the programs out of a guide, builds and runs each as its reader would, and compares what it prints with what
+the guide says that it prints.
 
-test-readme.py README.md LANGUAGE...: LANGUAGE is c, python, js or vala. Where the library is says the environment.
+test-readme.py GUIDE LANGUAGE...: LANGUAGE is c, python, js or vala, or lua, ruby or perl, for which the folder of the
+recipes is in TBUF_RECIPES, and which are skipped where they are not installed. Where the library is says the environment.
 """
 
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -45,11 +47,42 @@ def run_vala(path, command):
     return run(os.path.join(folder, 'program'))
 
 
+def run_lua(path, command):
+    os.environ['LUA_PATH'] = os.path.join(os.environ['TBUF_RECIPES'], '?.lua') + ';;'
+    return run(command.split()[0], path)
+
+
+def run_ruby(path, command):
+    return run(command.split()[0], '-I', os.environ['TBUF_RECIPES'], path)
+
+
+def run_perl(path, command):
+    return run(command.split()[0], '-I', os.environ['TBUF_RECIPES'], path)
+
+
+# What must be there, or else the program is skipped: a command, and what it must be able to run.
+OPTIONAL = {
+    'lua': ('luajit', 'require "lgi"'),
+    'ruby': ('ruby', 'require "gobject-introspection"'),
+    'perl': ('perl', 'use Glib::Object::Introspection; use FFI::Platypus 1.00;'),
+}
+
+
+def lacks(language):
+    if language not in OPTIONAL:
+        return False
+    command, needed = OPTIONAL[language]
+    return shutil.which(command) is None or subprocess.run([command, '-e', needed], stderr=subprocess.DEVNULL).returncode
+
+
 LANGUAGES = {
     'c': ('c', run_c),
     'python': ('py', run_python),
     'js': ('js', run_js),
     'vala': ('vala', run_vala),
+    'lua': ('lua', run_lua),
+    'ruby': ('rb', run_ruby),
+    'perl': ('pl', run_perl),
 }
 
 
@@ -59,7 +92,11 @@ def main(readme, languages):
     (expected,) = [text for language, _, text in blocks if language == 'text']
 
     print(f'1..{len(languages)}')
+    name = os.path.splitext(os.path.basename(readme))[0].lower()
     for number, language in enumerate(languages, 1):
+        if lacks(language):
+            print('ok', number, f'/{name}/{language} # SKIP there is no', ' with '.join(OPTIONAL[language]))
+            continue
         ((command, program),) = [block[1:] for block in blocks if block[0] == language]
         extension, run_language = LANGUAGES[language]
         with tempfile.TemporaryDirectory() as folder:
@@ -74,7 +111,7 @@ def main(readme, languages):
         if not ok:
             for line in f'expected:\n{expected}got:\n{printed}'.splitlines():
                 print('#', line)
-        print('ok' if ok else 'not ok', number, f'/readme/{language}/prints-what-it-says', flush=True)
+        print('ok' if ok else 'not ok', number, f'/{name}/{language}/prints-what-it-says', flush=True)
     return 0
 
 
