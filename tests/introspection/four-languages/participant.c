@@ -6,7 +6,9 @@
 #include <string.h>
 #include <tbuf.h>
 
+#define FIRST_BATON 16
 #define FIRST_BYTE 64
+#define RELAY_BYTES 64
 #define TIMEOUT_US (10 * G_USEC_PER_SEC)
 
 static gint64
@@ -87,13 +89,71 @@ count (TbufArena *arena, gint64 n, GError **error)
   return TRUE;
 }
 
+/* An item of the range of the relay, in the type of whoever wrote it. */
+static gint64
+item_at (gconstpointer items, TbufDtype dtype, gsize i)
+{
+  switch (dtype)
+    {
+    case TBUF_DTYPE_INT16:
+      return ((const gint16 *) items)[i];
+    case TBUF_DTYPE_UINT32:
+      return ((const guint32 *) items)[i];
+    case TBUF_DTYPE_INT64:
+      return ((const gint64 *) items)[i];
+    case TBUF_DTYPE_FLOAT64:
+      return ((const double *) items)[i];
+    default:
+      return -1;
+    }
+}
+
+static gboolean
+run_relay (TbufArena *arena, guint me, guint n, const char *previous_type, guint n_rounds, GError **error)
+{
+  g_autoptr(TbufUint32View) batons = tbuf_uint32_view_new (arena, FIRST_BATON, n, error);
+  g_autoptr(TbufInt32View) own = tbuf_int32_view_new (arena, FIRST_BYTE, RELAY_BYTES / 4, error);
+  g_autoptr(GEnumClass) dtypes = g_type_class_ref (TBUF_TYPE_DTYPE);
+  TbufDtype previous = g_enum_get_value_by_nick (dtypes, previous_type)->value;
+  gint32 *items = own != NULL ? tbuf_int32_view_peek_array (own, NULL, error) : NULL;
+
+  if (batons == NULL || items == NULL)
+    return FALSE;
+  for (guint round = 1; round <= n_rounds; round++)
+    {
+      gint64 turn = (gint64) (round - 1) * n + me;
+      guint next = (me + 1) % n;
+
+      for (guint baton; (baton = tbuf_uint32_view_atomic_load (batons, me, NULL)) != round; )
+        if (!tbuf_uint32_view_atomic_wait (batons, me, baton, TIMEOUT_US, NULL, error))
+          return FALSE;
+      if (!tbuf_region_lock (TBUF_REGION (own), TBUF_LOCK_MODE_EXCLUSIVE, TIMEOUT_US, NULL, error))
+        return FALSE;
+      for (gsize i = 0; turn > 0 && i < RELAY_BYTES / tbuf_dtype_get_item_size (previous); i++)
+        if (item_at (items, previous, i) != expected (turn - 1, i))
+          {
+            g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "turn %" G_GINT64_FORMAT ": %s item %zu is wrong",
+                         turn, previous_type, i);
+            return FALSE;
+          }
+      for (gsize i = 0; i < RELAY_BYTES / 4; i++)
+        items[i] = expected (turn, i);
+      if (!tbuf_region_unlock (TBUF_REGION (own), error) ||
+          !tbuf_uint32_view_atomic_store (batons, next, round + (next == 0), error) ||
+          !tbuf_uint32_view_atomic_notify (batons, next, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
 int
 main (int argc, char *argv[])
 {
   g_autoptr(GError) error = NULL;
   g_autoptr(TbufArena) arena = tbuf_arena_open (argv[1], TBUF_ARENA_NONE, &error);
-  char line[64];
+  char line[64], type[16];
   gint64 n;
+  guint me, n_processes, n_rounds;
   guint64 sum;
 
   g_assert_no_error (error);
@@ -102,6 +162,9 @@ main (int argc, char *argv[])
       if (sscanf (line, "turn %" G_GINT64_FORMAT, &n) == 1 && take_turn (arena, n, &error))
         puts ("ok");
       else if (error == NULL && sscanf (line, "count %" G_GINT64_FORMAT, &n) == 1 && count (arena, n, &error))
+        puts ("ok");
+      else if (error == NULL && sscanf (line, "relay %u %u %15s %u", &me, &n_processes, type, &n_rounds) == 4 &&
+               run_relay (arena, me, n_processes, type, n_rounds, &error))
         puts ("ok");
       else if (error == NULL && strcmp (line, "sum\n") == 0 && sum_up (arena, &sum, &error))
         printf ("ok %" G_GUINT64_FORMAT "\n", sum);

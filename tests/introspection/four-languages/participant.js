@@ -6,7 +6,10 @@ import Gio from 'gi://Gio';
 import Tbuf from 'gi://Tbuf?version=1';
 import System from 'system';
 
+const FIRST_BATON = 16;
 const FIRST_BYTE = 64;
+const RELAY_BYTES = 64;
+const TIMEOUT_US = 10_000_000;
 
 const arena = Tbuf.Arena.open(System.programArgs[0], Tbuf.ArenaFlags.NONE);
 const nBytes = arena.get_size() - FIRST_BYTE;
@@ -40,9 +43,36 @@ function count(n) {
     return 'ok';
 }
 
-const commands = {turn, sum, count};
+function relay(me, n, previous, nRounds) {
+    const batons = Tbuf.Uint32View.new(arena, FIRST_BATON, n);
+    const own = Tbuf.Uint16View.new(arena, FIRST_BYTE, RELAY_BYTES / 2);
+    const ours = own.array;
+    const dtype = Tbuf.Dtype[previous.toUpperCase()];
+    const theirs = arena.create_view(dtype, FIRST_BYTE, RELAY_BYTES / Tbuf.dtype_get_item_size(dtype)).array;
+    const next = (me + 1) % n;
+
+    for (let round = 1; round <= nRounds; round++) {
+        const number = (round - 1) * n + me;
+
+        for (let baton; (baton = batons.atomic_load(me)) !== round;)
+            batons.atomic_wait(me, baton, TIMEOUT_US, null);
+        own.lock(Tbuf.LockMode.EXCLUSIVE, TIMEOUT_US, null);
+        for (let i = 0; number > 0 && i < theirs.length; i++) {
+            if (Number(theirs[i]) !== expected(number - 1, i))
+                return `turn ${number}: ${previous} item ${i} is ${theirs[i]}`;
+        }
+        for (let i = 0; i < ours.length; i++)
+            ours[i] = expected(number, i);
+        own.unlock();
+        batons.atomic_store(next, round + (next === 0));
+        batons.atomic_notify(next);
+    }
+    return 'ok';
+}
+
+const commands = {turn, sum, count, relay};
 const input = Gio.DataInputStream.new(Gio.File.new_for_path('/dev/stdin').read(null));
 for (let [line] = input.read_line_utf8(null); line !== null; [line] = input.read_line_utf8(null)) {
-    const [command, ...numbers] = line.split(' ');
-    print(commands[command](...numbers.map(Number)));
+    const [command, ...words] = line.split(' ');
+    print(commands[command](...words.map(word => isNaN(word) ? word : Number(word))));
 }
