@@ -446,13 +446,14 @@ make_plan (TbufLayout  *self,
 {
   g_autoptr (TbufPlan) plan = tbuf_plan_new ();
 
+  tbuf_plan_set_noun (plan, "Array");
   for (guint i = 0; i < self->arrays->len; i++)
     {
       const TbufArray *array = g_ptr_array_index (self->arrays, i);
       guint64 lower, upper;
 
       tbuf_layout_get_lifetime (self, array, &lower, &upper);
-      if (!tbuf_plan_add (plan, lower, upper, array->n_bytes, array->alignment, error))
+      if (!tbuf_plan_add (plan, array->name, lower, upper, array->n_bytes, array->alignment, error))
         return NULL;
     }
 
@@ -489,6 +490,7 @@ tbuf_layout_plan (TbufLayout    *self,
                   GError       **error)
 {
   g_autoptr (TbufPlan) plan = NULL;
+  g_autofree guint64 *offsets = NULL;
   gboolean solved;
 
   g_return_val_if_fail (TBUF_IS_LAYOUT (self), FALSE);
@@ -526,7 +528,7 @@ tbuf_layout_plan (TbufLayout    *self,
   self->state = TBUF_LAYOUT_PLANNING;
   g_mutex_unlock (&self->mutex);
 
-  solved = tbuf_plan_solve (plan, timeout_us, cancellable, error);
+  solved = tbuf_plan_solve (plan, 0, timeout_us, cancellable, error);
   if (solved && tbuf_plan_get_height (plan) > G_MAXSSIZE)
     {
       g_set_error (error, TBUF_ERROR, TBUF_ERROR_RANGE,
@@ -538,8 +540,9 @@ tbuf_layout_plan (TbufLayout    *self,
   g_mutex_lock (&self->mutex);
   if (solved)
     {
+      offsets = tbuf_plan_get_offsets (plan, NULL);
       for (guint i = 0; i < self->arrays->len; i++)
-        ((TbufArray *) g_ptr_array_index (self->arrays, i))->offset = tbuf_plan_get_offset (plan, i);
+        ((TbufArray *) g_ptr_array_index (self->arrays, i))->offset = offsets[i];
       self->size = tbuf_plan_get_height (plan);
       self->lower_bound = tbuf_plan_get_lower_bound (plan);
     }

@@ -137,6 +137,64 @@ tbuf_plan_find_overlap (const TbufPlanBuffer *buffers,
 }
 
 /*< private >
+ * tbuf_plan_find_fault:
+ * @buffers: (array length=n_buffers): buffers with offsets
+ * @n_buffers: how many
+ * @separate: (array length=n_separate): pairs of buffers that never share bytes
+ * @n_separate: how many
+ * @height: the bytes that they may use
+ * @fault: (out): what is wrong
+ *
+ * Checks that every offset suits its buffer's alignment, that every buffer
+ * ends within @height, that no two overlap while both live, and that those
+ * which are to be apart are.
+ *
+ * Returns: whether something is wrong
+ */
+gboolean
+tbuf_plan_find_fault (const TbufPlanBuffer *buffers,
+                      guint                 n_buffers,
+                      const TbufPlanPair   *separate,
+                      guint                 n_separate,
+                      guint64               height,
+                      TbufPlanFault        *fault)
+{
+  fault->other = 0;
+  for (fault->one = 0; fault->one < n_buffers; fault->one++)
+    {
+      const TbufPlanBuffer *buffer = &buffers[fault->one];
+
+      fault->kind = TBUF_PLAN_FAULT_ALIGNMENT;
+      if (buffer->offset % buffer->alignment != 0)
+        return TRUE;
+
+      fault->kind = TBUF_PLAN_FAULT_HEIGHT;
+      if (buffer->offset > height || buffer->size > height - buffer->offset)
+        return TRUE;
+    }
+
+  fault->kind = TBUF_PLAN_FAULT_OVERLAP;
+  if (tbuf_plan_find_overlap (buffers, n_buffers, &fault->one, &fault->other))
+    return TRUE;
+
+  fault->kind = TBUF_PLAN_FAULT_SEPARATE;
+  for (guint i = 0; i < n_separate; i++)
+    {
+      const TbufPlanBuffer *one = &buffers[separate[i].one], *other = &buffers[separate[i].other];
+
+      fault->one = separate[i].one;
+      fault->other = separate[i].other;
+      /* Every buffer ends within the height, so these sums do not overflow. */
+      if (one->size > 0 && other->size > 0 &&
+          one->offset < other->offset + other->size && other->offset < one->offset + one->size)
+        return TRUE;
+    }
+
+  *fault = (TbufPlanFault) { TBUF_PLAN_FAULT_NONE, 0, 0 };
+  return FALSE;
+}
+
+/*< private >
  * tbuf_plan_verify_offsets:
  * @buffers: (array length=n_buffers): buffers with offsets
  * @n_buffers: how many
@@ -145,9 +203,8 @@ tbuf_plan_find_overlap (const TbufPlanBuffer *buffers,
  * @height: the bytes that they may use
  * @error: return location for an error
  *
- * Checks that every offset suits its buffer's alignment, that every buffer
- * ends within @height, that no two overlap while both live, and that those
- * which are to be apart are.
+ * Checks what tbuf_plan_find_fault() checks, for who knows the buffers by
+ * their numbers.
  *
  * Returns: whether the plan holds; if not, the error is TBUF_ERROR_INFEASIBLE
  */
@@ -159,55 +216,87 @@ tbuf_plan_verify_offsets (const TbufPlanBuffer  *buffers,
                           guint64                height,
                           GError               **error)
 {
-  guint one, other;
+  const TbufPlanBuffer *one, *other;
+  TbufPlanFault fault;
 
-  for (guint i = 0; i < n_buffers; i++)
+  if (!tbuf_plan_find_fault (buffers, n_buffers, separate, n_separate, height, &fault))
+    return TRUE;
+
+  one = &buffers[fault.one];
+  other = &buffers[fault.other];
+  switch (fault.kind)
     {
-      const TbufPlanBuffer *buffer = &buffers[i];
+    case TBUF_PLAN_FAULT_ALIGNMENT:
+      g_set_error (error, TBUF_ERROR, TBUF_ERROR_INFEASIBLE,
+                   "Buffer %u is at offset %" G_GUINT64_FORMAT ", which is not a multiple of its alignment, "
+                   "%" G_GUINT64_FORMAT, fault.one, one->offset, one->alignment);
+      break;
 
-      if (buffer->offset % buffer->alignment != 0)
-        {
-          g_set_error (error, TBUF_ERROR, TBUF_ERROR_INFEASIBLE,
-                       "Buffer %u is at offset %" G_GUINT64_FORMAT ", which is not a multiple of its alignment, "
-                       "%" G_GUINT64_FORMAT, i, buffer->offset, buffer->alignment);
-          return FALSE;
-        }
+    case TBUF_PLAN_FAULT_HEIGHT:
+      g_set_error (error, TBUF_ERROR, TBUF_ERROR_INFEASIBLE,
+                   "Buffer %u has %" G_GUINT64_FORMAT " bytes at offset %" G_GUINT64_FORMAT ", "
+                   "which is beyond the plan's height, %" G_GUINT64_FORMAT " bytes",
+                   fault.one, one->size, one->offset, height);
+      break;
 
-      if (buffer->offset > height || buffer->size > height - buffer->offset)
-        {
-          g_set_error (error, TBUF_ERROR, TBUF_ERROR_INFEASIBLE,
-                       "Buffer %u has %" G_GUINT64_FORMAT " bytes at offset %" G_GUINT64_FORMAT ", "
-                       "which is beyond the plan's height, %" G_GUINT64_FORMAT " bytes",
-                       i, buffer->size, buffer->offset, height);
-          return FALSE;
-        }
-    }
-
-  if (tbuf_plan_find_overlap (buffers, n_buffers, &one, &other))
-    {
-      const TbufPlanBuffer *a = &buffers[one], *b = &buffers[other];
-
+    case TBUF_PLAN_FAULT_OVERLAP:
+    case TBUF_PLAN_FAULT_SEPARATE:
       g_set_error (error, TBUF_ERROR, TBUF_ERROR_INFEASIBLE,
                    "Buffers %u (%" G_GUINT64_FORMAT " bytes at offset %" G_GUINT64_FORMAT ") and %u "
-                   "(%" G_GUINT64_FORMAT " bytes at offset %" G_GUINT64_FORMAT ") overlap while both live",
-                   one, a->size, a->offset, other, b->size, b->offset);
-      return FALSE;
+                   "(%" G_GUINT64_FORMAT " bytes at offset %" G_GUINT64_FORMAT ") share bytes, though they %s",
+                   fault.one, one->size, one->offset, fault.other, other->size, other->offset,
+                   fault.kind == TBUF_PLAN_FAULT_OVERLAP ? "live at the same time" : "are to be apart");
+      break;
+
+    case TBUF_PLAN_FAULT_NONE:
+    default:
+      g_assert_not_reached ();
     }
 
-  for (guint i = 0; i < n_separate; i++)
+  return FALSE;
+}
+
+/*< private >
+ * tbuf_plan_find_peak:
+ * @buffers: (array length=n_buffers): buffers, whose offsets do not matter
+ * @n_buffers: how many
+ * @load: (out): when most bytes live, and how many
+ *
+ * Finds the greatest sum of the sizes of buffers that live at the same time,
+ * which no plan can be below. All sizes together fit into 64 bits.
+ */
+void
+tbuf_plan_find_peak (const TbufPlanBuffer *buffers,
+                     guint                 n_buffers,
+                     TbufPlanLoad         *load)
+{
+  g_autoptr (GPtrArray) starts = g_ptr_array_sized_new (n_buffers);
+  g_autoptr (GPtrArray) ends = NULL;
+  TbufPlanLoad now = { 0 };
+
+  for (guint i = 0; i < n_buffers; i++)
+    g_ptr_array_add (starts, (gpointer) &buffers[i]);
+
+  ends = g_ptr_array_copy (starts, NULL, NULL);
+  g_ptr_array_sort (starts, compare_starts);
+  g_ptr_array_sort (ends, compare_ends);
+
+  *load = now;
+  for (guint i = 0, ended = 0; i < starts->len; i++)
     {
-      const TbufPlanBuffer *a = &buffers[separate[i].one], *b = &buffers[separate[i].other];
+      const TbufPlanBuffer *buffer = g_ptr_array_index (starts, i);
+      const TbufPlanBuffer *ending;
 
-      /* Every buffer ends within the height, so these sums do not overflow. */
-      if (a->size > 0 && b->size > 0 && a->offset < b->offset + b->size && b->offset < a->offset + a->size)
+      for (; (ending = g_ptr_array_index (ends, ended))->upper <= buffer->lower; ended++)
         {
-          g_set_error (error, TBUF_ERROR, TBUF_ERROR_INFEASIBLE,
-                       "Buffers %u (%" G_GUINT64_FORMAT " bytes at offset %" G_GUINT64_FORMAT ") and %u "
-                       "(%" G_GUINT64_FORMAT " bytes at offset %" G_GUINT64_FORMAT ") share bytes, but are to be apart",
-                       separate[i].one, a->size, a->offset, separate[i].other, b->size, b->offset);
-          return FALSE;
+          now.n_bytes -= ending->size;
+          now.n_buffers--;
         }
-    }
 
-  return TRUE;
+      now.time = buffer->lower;
+      now.n_bytes += buffer->size;
+      now.n_buffers++;
+      if (now.n_bytes > load->n_bytes)
+        *load = now;
+    }
 }

@@ -15,6 +15,7 @@ typedef struct _TbufRegion TbufRegion;
 typedef struct _TbufArena  TbufArena;
 typedef struct _TbufView   TbufView;
 typedef struct _TbufLayout TbufLayout;
+typedef struct _TbufPlan   TbufPlan;
 
 /**
  * TBUF_DECLARE_TYPE: (skip)

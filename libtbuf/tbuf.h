@@ -8,6 +8,7 @@
 #include "tbuf-enums.h"     /* GTypes of the enumerations */
 #include "tbuf-error.h"     /* what can go wrong */
 #include "tbuf-dtype.h"     /* the type of an item */
+#include "tbuf-plan.h"      /* sizes and lifetimes in, offsets out */
 #include "tbuf-layout.h"    /* named arrays with lifetimes, planned to offsets */
 #include "tbuf-region.h"    /* a range of bytes, and its locks */
 #include "tbuf-locker.h"    /* a lock that ends with its scope */
