@@ -777,6 +777,63 @@ class Layout(Tbuf.Layout):
 __all__.append("Layout")
 
 
+@override
+class Plan(Tbuf.Plan):
+    def add(self, id, lower, upper, size, alignment=1, offset=None):
+        """Add a buffer, and return the plan; with an offset, the buffer stays there."""
+        if offset is None:
+            Tbuf.Plan.add(self, id, lower, upper, size, alignment)
+        else:
+            Tbuf.Plan.add_fixed(self, id, lower, upper, size, alignment, offset)
+        return self
+
+    def add_many(self, lowers, uppers, sizes, alignments=None):
+        """Add many buffers, and return the plan; integers of numpy stay what they are."""
+        columns = [lowers, uppers, sizes] if alignments is None else [lowers, uppers, sizes, alignments]
+        if all(hasattr(column, "__array_interface__") for column in columns) and len({len(c) for c in columns}) == 1:
+            import numpy as np
+            table = np.empty((len(lowers), len(columns)), np.int64)
+            for i, column in enumerate(columns):
+                np.copyto(table[:, i], column, casting="same_kind" if column.dtype.kind != "u" else "unsafe")
+            Tbuf.Plan.add_rows(self, GLib.Bytes.new(table.tobytes()), len(columns))
+        else:
+            Tbuf.Plan.add_many(self, *columns, *([] if alignments is not None else [None]))
+        return self
+
+    def separate(self, one, other):
+        """Say that two buffers never share a byte, and return the plan."""
+        Tbuf.Plan.separate(self, one, other)
+        return self
+
+    def solve(self, capacity=0, timeout=None, cancellable=None):
+        """Give each buffer an offset, and return the plan; the timeout is in seconds."""
+        Tbuf.Plan.solve(self, capacity, _parse_timeout(timeout), cancellable)
+        return self
+
+    @property
+    def offsets(self):
+        """the offsets of all buffers, as a memoryview of 64-bit integers"""
+        return memoryview(self.get_offsets_bytes().get_data() or b"").cast("q")
+
+    @property
+    def ids(self):
+        """the ids of all buffers"""
+        return tuple(self.list_ids())
+
+    def __getitem__(self, id):
+        return self.get_offset(id)
+
+    def __len__(self):
+        return self.get_n_buffers()
+
+    def __repr__(self):
+        solved = f"{self.get_height()} bytes" if self.get_method() is not None else "not solved"
+        return f"<Tbuf.Plan of {len(self)} buffers, {solved}>"
+
+
+__all__.append("Plan")
+
+
 # The methods that may fail, of all classes and enumerations, raise Python's errors.
 
 def _wrap_methods(raw):

@@ -354,6 +354,11 @@ function lockArguments(options = {}) {
     ];
 }
 
+function solveArguments(options = {}) {
+    checkOptions(options, ['capacity', ...waitOptions], 'search');
+    return [options.capacity ?? 0, toMicroseconds(options.timeout), options.cancellable ?? null];
+}
+
 /* Calls fn while the region, which is locked already, still is, or until the promise that it returns settles. */
 function runLocked(region, fn) {
     let result, isPending;
@@ -602,4 +607,5 @@ function _init() {
     overrideView(Tbuf.View.prototype);
     overrideArena(Tbuf.Arena);
     overrideWait(Tbuf.Layout.prototype, 'plan', 0, waitArguments, lastValue);
+    overrideWait(Tbuf.Plan.prototype, 'solve', 0, solveArguments, lastValue);
 }

@@ -376,6 +376,50 @@ void test_memory_outlives_the_arena () {
   }
 }
 
+void test_plan () {
+  try {
+    var plan = new Tbuf.Plan ();
+    uint64 told = 0;
+
+    plan.add ("image", 0, 2, 3000);
+    plan.add_many ({ 1, 2 }, { 3, 4 }, { 1000, 3000 }, null);
+    plan.progress.connect ((height, seconds) => { told = height; });
+    assert (plan.solve ());
+    assert (plan.verify ());
+    assert (plan.proven && plan.height == 4000 && plan.lower_bound == 4000 && told == 4000);
+    assert (plan.get_offsets ().length == 3);
+    assert (plan.get_offset ("2") == plan.get_offsets ()[2]);
+
+    try {
+      plan.add ("image", 0, 2, 3000);
+      assert_not_reached ();
+    } catch (Tbuf.Error.EXISTS error) {
+    }
+  } catch (Error error) {
+    assert_not_reached ();
+  }
+}
+
+async void plan_later (MainLoop loop) {
+  try {
+    var plan = new Tbuf.Plan ();
+
+    plan.add ("image", 0, 2, 3000);
+    assert (yield plan.solve_async ());
+    assert (plan.height == 3000);
+  } catch (Error error) {
+    assert_not_reached ();
+  }
+  loop.quit ();
+}
+
+void test_plan_async () {
+  var loop = new MainLoop ();
+
+  plan_later.begin (loop);
+  loop.run ();
+}
+
 int main (string[] args) {
   Test.init (ref args);
   Test.add_func ("/tbuf/vala/index", test_index);
@@ -392,6 +436,8 @@ int main (string[] args) {
   Test.add_func ("/tbuf/vala/cancel-ends-a-wait", test_cancel_while_waiting);
   Test.add_func ("/tbuf/vala/signals", test_signals);
   Test.add_func ("/tbuf/vala/phases", test_phases);
+  Test.add_func ("/tbuf/vala/plan", test_plan);
+  Test.add_func ("/tbuf/vala/plan-async", test_plan_async);
   Test.add_func ("/tbuf/vala/nothing-is-null", test_nullable);
   Test.add_func ("/tbuf/vala/memory-outlives-the-arena", test_memory_outlives_the_arena);
   add_leaf_tests ();
