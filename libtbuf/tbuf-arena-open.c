@@ -158,7 +158,9 @@ create_or_open (const char      *name,
  *
  * Creates an arena for the arrays of a layout, and stores the layout in it.
  *
- * A layout that is not planned yet is planned here. The first phase is entered.
+ * A layout that is not planned yet is planned here, for at most a second: who has
+ * time for a better plan calls [method@Tbuf.Layout.plan] before. The first phase
+ * is entered.
  *
  * Errors: those of [ctor@Tbuf.Arena.create] and of [method@Tbuf.Layout.plan].
  *
@@ -174,7 +176,7 @@ tbuf_arena_new_for_layout (TbufLayout      *layout,
 {
   g_return_val_if_fail (TBUF_IS_LAYOUT (layout), NULL);
 
-  if (!tbuf_layout_is_planned (layout) && !tbuf_layout_plan (layout, -1, NULL, error))
+  if (!tbuf_layout_is_planned (layout) && !tbuf_layout_plan (layout, G_USEC_PER_SEC, NULL, error))
     return NULL;
 
   return arena_new (create_or_open (name, tbuf_layout_get_size (layout), layout, flags, error));

@@ -142,6 +142,31 @@ check_alignment (const char  *name,
   return TRUE;
 }
 
+static gboolean
+check_pin (const TbufArray  *array,
+           guint64           offset,
+           guint64           alignment,
+           GError          **error)
+{
+  if (offset % alignment != 0)
+    {
+      g_set_error (error, TBUF_ERROR, TBUF_ERROR_ALIGNMENT,
+                   "Array \"%s\" is pinned to offset %" G_GUINT64_FORMAT ", which is not a multiple of its alignment, "
+                   "%" G_GUINT64_FORMAT, array->name, offset, alignment);
+      return FALSE;
+    }
+
+  if (offset > G_MAXSSIZE || array->n_bytes > G_MAXSSIZE - offset)
+    {
+      g_set_error (error, TBUF_ERROR, TBUF_ERROR_RANGE,
+                   "Array \"%s\" of %" G_GUINT64_FORMAT " bytes is pinned to offset %" G_GUINT64_FORMAT ", and ends beyond "
+                   "%" G_GSSIZE_FORMAT, array->name, array->n_bytes, offset, G_MAXSSIZE);
+      return FALSE;
+    }
+
+  return TRUE;
+}
+
 /* Adds an array to the size without sharing. */
 static gboolean
 extend_unshared_size (guint64          *size,
@@ -383,6 +408,9 @@ tbuf_layout_realign_array (TbufLayout  *self,
   if (!check_alignment (array->name, array->dtype, alignment, error))
     return FALSE;
 
+  if (array->is_pinned && !check_pin (array, array->offset, alignment, error))
+    return FALSE;
+
   for (guint i = 0; i < self->arrays->len; i++)
     {
       const TbufArray *other = g_ptr_array_index (self->arrays, i);
@@ -393,6 +421,31 @@ tbuf_layout_realign_array (TbufLayout  *self,
 
   array->alignment = alignment;
   self->unshared_size = unshared_size;
+  return TRUE;
+}
+
+/*< private >
+ * tbuf_layout_pin_array:
+ * @self: a layout
+ * @array: an array of it
+ * @offset: where it has to be, untrusted
+ * @error: return location for an error
+ *
+ * Checks an offset and pins an array to it.
+ *
+ * Returns: whether the array is pinned
+ */
+gboolean
+tbuf_layout_pin_array (TbufLayout  *self,
+                       TbufArray   *array,
+                       guint64      offset,
+                       GError     **error)
+{
+  if (!check_pin (array, offset, array->alignment, error))
+    return FALSE;
+
+  array->offset = offset;
+  array->is_pinned = TRUE;
   return TRUE;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "tbuf-layout.h"
+#include "tbuf-plan-private.h"
 
 G_BEGIN_DECLS
 
@@ -15,7 +16,8 @@ typedef struct
   gsize         *shape;
   guint          first_phase;  /* an index into the phases … */
   guint          last_phase;   /* … both G_MAXUINT: live in all of them */
-  guint64        offset;
+  guint64        offset;       /* 0 until it is planned, unless it is pinned */
+  gboolean       is_pinned;
   guint64        n_bytes;
   guint64        alignment;
 } TbufArray;
@@ -37,8 +39,10 @@ struct _TbufLayout
   GHashTable      *phase_indices;  /* by name, which belongs to phases */
   GPtrArray       *arrays;         /* of TbufArray, as they were added */
   GHashTable      *array_indices;  /* by name, which belongs to the array */
+  GArray          *separate;       /* of TbufPlanPair: arrays that never share bytes */
+  guint64          capacity;       /* 0: there is none */
   guint64          size;
-  guint64          lower_bound;
+  guint64          lower_bound;    /* that has been shown: at least what the fullest phase needs, at most the size */
   guint64          unshared_size;
 };
 
@@ -62,6 +66,8 @@ GBytes          *tbuf_layout_to_bytes       (TbufLayout       *self);
 TbufLayout      *tbuf_layout_new_from_bytes (GBytes           *bytes,
                                              GError          **error);
 
+void             tbuf_layout_notify_planned (TbufLayout       *self);
+
 /* For who holds the mutex, or has the layout alone. */
 TbufArray       *tbuf_layout_lookup_array   (TbufLayout       *self,
                                              const char       *name,
@@ -84,6 +90,14 @@ void             tbuf_layout_get_lifetime   (TbufLayout       *self,
                                              const TbufArray  *array,
                                              guint64          *lower,
                                              guint64          *upper);
+
+gboolean         tbuf_layout_check_building (TbufLayout       *self,
+                                             const char       *what,
+                                             GError          **error);
+gboolean         tbuf_layout_pin_array      (TbufLayout       *self,
+                                             TbufArray        *array,
+                                             guint64           offset,
+                                             GError          **error);
 
 char            *tbuf_array_describe_shape  (const TbufArray  *self);
 

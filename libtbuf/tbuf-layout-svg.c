@@ -190,9 +190,9 @@ describe_plan (TbufLayout *layout)
   if (layout->state != TBUF_LAYOUT_PLANNED)
     return g_strdup ("The arrays are shown one after another; planning lets those share bytes that do not live together.");
   if (layout->size == layout->lower_bound)
-    return g_strdup ("No smaller plan is possible: a phase needs all of these bytes.");
+    return g_strdup ("It is proven that no plan is smaller.");
 
-  return g_strdup_printf ("No plan can be smaller than %s bytes, which the fullest phase needs.", bound);
+  return g_strdup_printf ("It is proven that no plan is smaller than %s bytes.", bound);
 }
 
 /* Pieces of drawing */
@@ -540,7 +540,7 @@ draw_label (const Map       *map,
   g_autofree char *name = make_printable (array->name);
   g_autofree char *items = describe_items (array);
   g_autofree char *size = format_size (array->n_bytes);
-  g_autofree char *details = g_strdup_printf ("%s (%s)", items, size);
+  g_autofree char *details = g_strdup_printf (array->is_pinned ? "%s (%s), pinned" : "%s (%s)", items, size);
   double end;
 
   if (height >= 2.8 * TEXT_SIZE)
@@ -645,8 +645,8 @@ describe_as_xml (const Map *map)
       g_autofree char *escaped = NULL;
 
       g_string_append_printf (text, ": %s, %s bytes", items, n_bytes);
-      if (map->layout->state == TBUF_LAYOUT_PLANNED)
-        g_string_append_printf (text, " at offset %s", offset);
+      if (map->layout->state == TBUF_LAYOUT_PLANNED || array->is_pinned)
+        g_string_append_printf (text, array->is_pinned ? " pinned to offset %s" : " at offset %s", offset);
       if (array->first_phase == G_MAXUINT)
         g_string_append (text, ", live always");
       else if (array->first_phase == array->last_phase)

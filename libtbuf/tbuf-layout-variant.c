@@ -7,7 +7,6 @@
 
 #include "tbuf-dtype-private.h"
 #include "tbuf-error.h"
-#include "tbuf-plan-private.h"
 #include "tbuf-view.h"
 
 /* NOTES
@@ -22,7 +21,7 @@
  * come first, and g_variant_byteswap () sees only what is sound. */
 
 #define LAYOUT_FORMAT_VERSION 1
-#define LAYOUT_TYPE_STRING "(ubtasa(ssatuutt))"
+#define LAYOUT_TYPE_STRING "(ubtasa(ssatuutt)ttaua(uu))"
 
 static void
 set_corrupt_array (GError      **error,
@@ -135,14 +134,18 @@ read_lifetime (guint32     first_phase,
 
 /* Runs once the array is in the layout, so that its bytes are known. */
 static gboolean
-check_offset (const TbufArray  *array,
-              gboolean          planned,
-              guint64           size,
-              GError          **error)
+check_offset (TbufLayout  *self,
+              TbufArray   *array,
+              gboolean     planned,
+              guint64      size,
+              GError     **error)
 {
+  if (array->is_pinned && !tbuf_layout_pin_array (self, array, array->offset, error))
+    return FALSE;
+
   if (!planned)
     {
-      if (array->offset == 0)
+      if (array->offset == 0 || array->is_pinned)
         return TRUE;
 
       g_set_error (error, TBUF_ERROR, TBUF_ERROR_INVALID,
@@ -172,11 +175,22 @@ check_offset (const TbufArray  *array,
 static gboolean
 read_arrays (TbufLayout  *self,
              GVariant    *arrays,
+             GVariant    *pinned,
              gboolean     planned,
              guint64      size,
              GError     **error)
 {
-  gsize n_arrays = g_variant_n_children (arrays);
+  gsize n_arrays = g_variant_n_children (arrays), n_pinned, next_pinned = 0;
+  const guint32 *indices = g_variant_get_fixed_array (pinned, &n_pinned, sizeof *indices);
+
+  for (gsize i = 0; i < n_pinned; i++)
+    if (indices[i] >= n_arrays || (i > 0 && indices[i] <= indices[i - 1]))
+      {
+        g_set_error (error, TBUF_ERROR, TBUF_ERROR_FORMAT,
+                     "The layout is corrupt: number %u, the %" G_GSIZE_FORMAT ". of its pinned arrays, is not in order below "
+                     "%" G_GSIZE_FORMAT, indices[i], i + 1, n_arrays);
+        return FALSE;
+      }
 
   for (gsize i = 0; i < n_arrays; i++)
     {
@@ -190,6 +204,8 @@ read_arrays (TbufLayout  *self,
       g_variant_get_child (arrays, i, "(&s&s@atuutt)", &name, &typestr, &shape_variant, &first_phase, &last_phase,
                            &array.offset, &array.alignment);
       array.name = (char *) name;
+      array.is_pinned = next_pinned < n_pinned && indices[next_pinned] == i;
+      next_pinned += array.is_pinned ? 1 : 0;
 
       /* To the builder, an alignment of 0 asks for the default one. */
       if (array.alignment == 0)
@@ -200,11 +216,37 @@ read_arrays (TbufLayout  *self,
           !read_shape (shape_variant, shape, &array, &cause) ||
           !read_lifetime (first_phase, last_phase, &array, &cause) ||
           !tbuf_layout_append_array (self, &array, &cause) ||
-          !check_offset (g_ptr_array_index (self->arrays, i), planned, size, &cause))
+          !check_offset (self, g_ptr_array_index (self->arrays, i), planned, size, &cause))
         {
           set_corrupt_array (error, i, name, cause);
           return FALSE;
         }
+    }
+
+  return TRUE;
+}
+
+static gboolean
+read_pairs (TbufLayout  *self,
+            GVariant    *pairs,
+            GError     **error)
+{
+  GVariantIter iter;
+  guint32 one, other;
+
+  g_variant_iter_init (&iter, pairs);
+  while (g_variant_iter_next (&iter, "(uu)", &one, &other))
+    {
+      TbufPlanPair pair = { one, other };
+
+      if (one >= self->arrays->len || other >= self->arrays->len || one == other)
+        {
+          g_set_error (error, TBUF_ERROR, TBUF_ERROR_FORMAT,
+                       "The layout is corrupt: arrays number %u and %u are to be apart, of the %u that it has",
+                       one, other, self->arrays->len);
+          return FALSE;
+        }
+      g_array_append_val (self->separate, pair);
     }
 
   return TRUE;
@@ -241,9 +283,54 @@ check_plan (TbufLayout  *self,
       return FALSE;
     }
 
+  for (guint i = 0; i < self->separate->len; i++)
+    {
+      TbufPlanPair pair = g_array_index (self->separate, TbufPlanPair, i);
+      const TbufArray *a = g_ptr_array_index (self->arrays, pair.one);
+      const TbufArray *b = g_ptr_array_index (self->arrays, pair.other);
+
+      /* Every array ends within the size. */
+      if (a->n_bytes > 0 && b->n_bytes > 0 && a->offset < b->offset + b->n_bytes && b->offset < a->offset + a->n_bytes)
+        {
+          g_set_error (error, TBUF_ERROR, TBUF_ERROR_FORMAT,
+                       "The layout is corrupt: arrays \"%s\" (%" G_GUINT64_FORMAT " bytes at offset %" G_GUINT64_FORMAT ") "
+                       "and \"%s\" (%" G_GUINT64_FORMAT " bytes at offset %" G_GUINT64_FORMAT ") are to be apart and "
+                       "overlap", a->name, a->n_bytes, a->offset, b->name, b->n_bytes, b->offset);
+          return FALSE;
+        }
+    }
+
   /* All arrays together have at most 2^63 - 1 bytes, which was seen to when they were appended. */
   tbuf_plan_find_peak (buffers, self->arrays->len, &load);
   self->lower_bound = load.n_bytes;
+  return TRUE;
+}
+
+/* A bound cannot be proven again here, but it must be possible. */
+static gboolean
+check_figures (TbufLayout  *self,
+               gboolean     planned,
+               guint64      size,
+               guint64      lower_bound,
+               guint64      capacity,
+               GError     **error)
+{
+  if (planned ? lower_bound < self->lower_bound || lower_bound > size : lower_bound != 0)
+    {
+      g_set_error (error, TBUF_ERROR, TBUF_ERROR_FORMAT,
+                   "The layout is corrupt: its lower bound is %" G_GUINT64_FORMAT " bytes; it must be %" G_GUINT64_FORMAT " to "
+                   "%" G_GUINT64_FORMAT, lower_bound, self->lower_bound, size);
+      return FALSE;
+    }
+
+  if (capacity > G_MAXSSIZE || (planned && capacity > 0 && capacity < size))
+    {
+      g_set_error (error, TBUF_ERROR, TBUF_ERROR_FORMAT,
+                   "The layout is corrupt: it has a capacity of %" G_GUINT64_FORMAT " bytes and a size of %" G_GUINT64_FORMAT,
+                   capacity, size);
+      return FALSE;
+    }
+
   return TRUE;
 }
 
@@ -255,11 +342,14 @@ read_layout (GVariant  *variant,
   g_autoptr (TbufLayout) self = NULL;
   g_autoptr (GVariant) phases = NULL;
   g_autoptr (GVariant) arrays = NULL;
+  g_autoptr (GVariant) pinned = NULL;
+  g_autoptr (GVariant) separate = NULL;
   guint32 version;
   gboolean planned;
-  guint64 size;
+  guint64 size, lower_bound, capacity;
 
-  g_variant_get (variant, "(ubt@as@a(ssatuutt))", &version, &planned, &size, &phases, &arrays);
+  g_variant_get (variant, "(ubt@as@a(ssatuutt)tt@au@a(uu))", &version, &planned, &size, &phases, &arrays,
+                 &lower_bound, &capacity, &pinned, &separate);
 
   if (version != LAYOUT_FORMAT_VERSION)
     {
@@ -285,12 +375,17 @@ read_layout (GVariant  *variant,
     }
 
   self = tbuf_layout_new ();
-  if (!read_phases (self, phases, error) || !read_arrays (self, arrays, planned, size, error))
+  if (!read_phases (self, phases, error) || !read_arrays (self, arrays, pinned, planned, size, error) ||
+      !read_pairs (self, separate, error))
     return NULL;
   if (planned && !check_plan (self, error))
     return NULL;
+  if (!check_figures (self, planned, size, lower_bound, capacity, error))
+    return NULL;
 
   self->size = size;
+  self->lower_bound = lower_bound;
+  self->capacity = capacity;
   self->state = planned ? TBUF_LAYOUT_PLANNED : TBUF_LAYOUT_BUILDING;
   return g_steal_pointer (&self);
 }
@@ -377,7 +472,7 @@ tbuf_layout_new_from_variant (GVariant  *variant,
  *
  * Serializes a layout, planned or not.
  *
- * The type is `(ubtasa(ssatuutt))`:
+ * The type is `(ubtasa(ssatuutt)ttaua(uu))`:
  *
  * - `u`: the version of this format, 1
  * - `b`: whether the layout is planned
@@ -389,8 +484,13 @@ tbuf_layout_new_from_variant (GVariant  *variant,
  *     - `at`: its shape
  *     - `u`, `u`: its first and its last phase, counted from 0; both 4294967295
  *       if it lives always
- *     - `t`: its offset in bytes; 0 if the layout is not planned
+ *     - `t`: its offset in bytes; 0 if the layout is not planned, unless the array
+ *       is pinned
  *     - `t`: its alignment in bytes
+ * - `t`: its lower bound in bytes; 0 if it is not planned
+ * - `t`: its capacity in bytes; 0 if there is none
+ * - `au`: which of the arrays are pinned, counted from 0 and in ascending order
+ * - `a(uu)`: which of the arrays are to be apart
  *
  * Returns: (transfer full): the variant, not floating
  *
@@ -436,6 +536,24 @@ tbuf_layout_to_variant (TbufLayout *self)
       g_variant_builder_add (&builder, "t", array->offset);
       g_variant_builder_add (&builder, "t", array->alignment);
       g_variant_builder_close (&builder);
+    }
+  g_variant_builder_close (&builder);
+
+  g_variant_builder_add (&builder, "t", self->lower_bound);
+  g_variant_builder_add (&builder, "t", self->capacity);
+
+  g_variant_builder_open (&builder, G_VARIANT_TYPE ("au"));
+  for (guint i = 0; i < self->arrays->len; i++)
+    if (((const TbufArray *) g_ptr_array_index (self->arrays, i))->is_pinned)
+      g_variant_builder_add (&builder, "u", (guint32) i);
+  g_variant_builder_close (&builder);
+
+  g_variant_builder_open (&builder, G_VARIANT_TYPE ("a(uu)"));
+  for (guint i = 0; i < self->separate->len; i++)
+    {
+      TbufPlanPair pair = g_array_index (self->separate, TbufPlanPair, i);
+
+      g_variant_builder_add (&builder, "(uu)", (guint32) pair.one, (guint32) pair.other);
     }
   g_variant_builder_close (&builder);
 

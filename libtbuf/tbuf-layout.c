@@ -7,7 +7,6 @@
 
 #include "tbuf-dtype-private.h"
 #include "tbuf-error.h"
-#include "tbuf-plan-private.h"
 #include "tbuf-view.h"
 
 /* NOTES
@@ -66,8 +65,10 @@
 enum
 {
   PROP_0,
+  PROP_CAPACITY,
   PROP_IS_PLANNED,
   PROP_LOWER_BOUND,
+  PROP_PROVEN,
   PROP_SIZE,
   PROP_UNSHARED_SIZE,
   N_PROPERTIES
@@ -95,6 +96,7 @@ tbuf_layout_init (TbufLayout *self)
   self->phase_indices = g_hash_table_new (g_str_hash, g_str_equal);
   self->arrays = g_ptr_array_new_with_free_func (array_free);
   self->array_indices = g_hash_table_new (g_str_hash, g_str_equal);
+  self->separate = g_array_new (FALSE, FALSE, sizeof (TbufPlanPair));
 }
 
 static void
@@ -102,6 +104,7 @@ tbuf_layout_finalize (GObject *object)
 {
   TbufLayout *self = TBUF_LAYOUT (object);
 
+  g_array_unref (self->separate);
   g_hash_table_unref (self->array_indices);
   g_ptr_array_unref (self->arrays);
   g_hash_table_unref (self->phase_indices);
@@ -121,11 +124,17 @@ tbuf_layout_get_property (GObject    *object,
 
   switch (property_id)
     {
+    case PROP_CAPACITY:
+      g_value_set_uint64 (value, tbuf_layout_get_capacity (self));
+      break;
     case PROP_IS_PLANNED:
       g_value_set_boolean (value, tbuf_layout_is_planned (self));
       break;
     case PROP_LOWER_BOUND:
       g_value_set_uint64 (value, tbuf_layout_get_lower_bound (self));
+      break;
+    case PROP_PROVEN:
+      g_value_set_boolean (value, tbuf_layout_get_proven (self));
       break;
     case PROP_SIZE:
       g_value_set_uint64 (value, tbuf_layout_get_size (self));
@@ -145,6 +154,17 @@ tbuf_layout_class_init (TbufLayoutClass *klass)
 
   object_class->finalize = tbuf_layout_finalize;
   object_class->get_property = tbuf_layout_get_property;
+
+  /**
+   * TbufLayout:capacity: (getter get_capacity)
+   *
+   * The bytes that the planned arrays may take; 0: as few as can be found.
+   *
+   * Since: 1.0
+   */
+  properties[PROP_CAPACITY] =
+    g_param_spec_uint64 ("capacity", NULL, NULL, 0, G_MAXUINT64, 0,
+                         G_PARAM_READABLE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
 
   /**
    * TbufLayout:is-planned: (getter is_planned)
@@ -167,6 +187,17 @@ tbuf_layout_class_init (TbufLayoutClass *klass)
   properties[PROP_LOWER_BOUND] =
     g_param_spec_uint64 ("lower-bound", NULL, NULL, 0, G_MAXUINT64, 0,
                          G_PARAM_READABLE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
+
+  /**
+   * TbufLayout:proven: (getter get_proven)
+   *
+   * Whether it is proven that no plan needs fewer bytes; %FALSE before planning.
+   *
+   * Since: 1.0
+   */
+  properties[PROP_PROVEN] =
+    g_param_spec_boolean ("proven", NULL, NULL, FALSE,
+                          G_PARAM_READABLE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
 
   /**
    * TbufLayout:size: (getter get_size)
@@ -193,10 +224,20 @@ tbuf_layout_class_init (TbufLayoutClass *klass)
   g_object_class_install_properties (object_class, N_PROPERTIES, properties);
 }
 
-static gboolean
-check_building (TbufLayout  *self,
-                const char  *what,
-                GError     **error)
+/*< private >
+ * tbuf_layout_check_building:
+ * @self: a layout, whose mutex is held
+ * @what: what somebody wants to do, for the message
+ * @error: return location for an error
+ *
+ * Makes sure that a layout may be changed.
+ *
+ * Returns: whether it may; if not, the error is TBUF_ERROR_INVALID
+ */
+gboolean
+tbuf_layout_check_building (TbufLayout  *self,
+                            const char  *what,
+                            GError     **error)
 {
   if (self->state == TBUF_LAYOUT_BUILDING)
     return TRUE;
@@ -253,7 +294,7 @@ tbuf_layout_add_phase (TbufLayout  *self,
 
   locker = g_mutex_locker_new (&self->mutex);
 
-  return check_building (self, "add phases", error) && tbuf_layout_append_phase (self, name, error);
+  return tbuf_layout_check_building (self, "add phases", error) && tbuf_layout_append_phase (self, name, error);
 }
 
 /**
@@ -326,7 +367,7 @@ tbuf_layout_add_array (TbufLayout   *self,
     }
 
   g_mutex_lock (&self->mutex);
-  added = check_building (self, "add arrays", error) &&
+  added = tbuf_layout_check_building (self, "add arrays", error) &&
           (first_phase == NULL ||
            (tbuf_layout_lookup_phase (self, first_phase, &array.first_phase, error) &&
             tbuf_layout_lookup_phase (self, last_phase, &array.last_phase, error))) &&
@@ -371,7 +412,7 @@ tbuf_layout_set_byte_order (TbufLayout     *self,
 
   locker = g_mutex_locker_new (&self->mutex);
 
-  if (!check_building (self, "set byte orders", error))
+  if (!tbuf_layout_check_building (self, "set byte orders", error))
     return FALSE;
 
   array = tbuf_layout_lookup_array (self, array_name, error);
@@ -429,7 +470,7 @@ tbuf_layout_set_alignment (TbufLayout  *self,
   g_return_val_if_fail (array_name != NULL, FALSE);
 
   g_mutex_lock (&self->mutex);
-  aligned = check_building (self, "set alignments", error) &&
+  aligned = tbuf_layout_check_building (self, "set alignments", error) &&
             (array = tbuf_layout_lookup_array (self, array_name, error)) != NULL &&
             tbuf_layout_realign_array (self, array, alignment, error);
   g_mutex_unlock (&self->mutex);
@@ -439,125 +480,21 @@ tbuf_layout_set_alignment (TbufLayout  *self,
   return aligned;
 }
 
-/* Runs while the mutex is held. */
-static TbufPlan *
-make_plan (TbufLayout  *self,
-           GError     **error)
-{
-  g_autoptr (TbufPlan) plan = tbuf_plan_new ();
-
-  tbuf_plan_set_noun (plan, "Array");
-  for (guint i = 0; i < self->arrays->len; i++)
-    {
-      const TbufArray *array = g_ptr_array_index (self->arrays, i);
-      guint64 lower, upper;
-
-      tbuf_layout_get_lifetime (self, array, &lower, &upper);
-      if (!tbuf_plan_add (plan, array->name, lower, upper, array->n_bytes, array->alignment, error))
-        return NULL;
-    }
-
-  return g_steal_pointer (&plan);
-}
-
-/**
- * tbuf_layout_plan:
- * @self: a layout
- * @timeout_us: how long to look for a better plan, in microseconds; -1: until there is nothing left to try
- * @cancellable: (nullable): a cancellable
- * @error: return location for an error
+/*< private >
+ * tbuf_layout_notify_planned:
+ * @self: a layout, whose mutex is not held
  *
- * Gives every array an offset, and makes the layout immutable.
- *
- * Arrays that live in a common phase never overlap; others may share bytes.
- * One plan is always made, however short the time; what is left of it goes
- * into looking for a smaller one. Without a time limit, equal layouts get
- * equal plans. A layout that is planned already stays as it is.
- *
- * The errors are %TBUF_ERROR_INVALID (there are no arrays),
- * %TBUF_ERROR_RANGE (the arrays of a phase have more bytes than can be
- * addressed), %TBUF_ERROR_BUSY (another thread is planning this layout) and
- * `G_IO_ERROR_CANCELLED`. After an error the layout can be changed further.
- *
- * Returns: whether the layout is planned
- *
- * Since: 1.0
+ * Says that a layout is planned.
  */
-gboolean
-tbuf_layout_plan (TbufLayout    *self,
-                  gint64         timeout_us,
-                  GCancellable  *cancellable,
-                  GError       **error)
+void
+tbuf_layout_notify_planned (TbufLayout *self)
 {
-  g_autoptr (TbufPlan) plan = NULL;
-  g_autofree guint64 *offsets = NULL;
-  gboolean solved;
-
-  g_return_val_if_fail (TBUF_IS_LAYOUT (self), FALSE);
-  g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), FALSE);
-
-  g_mutex_lock (&self->mutex);
-
-  if (self->state == TBUF_LAYOUT_PLANNED)
-    {
-      g_mutex_unlock (&self->mutex);
-      return TRUE;
-    }
-
-  if (self->state == TBUF_LAYOUT_PLANNING)
-    {
-      g_mutex_unlock (&self->mutex);
-      g_set_error_literal (error, TBUF_ERROR, TBUF_ERROR_BUSY, "The layout is being planned in another thread");
-      return FALSE;
-    }
-
-  if (self->arrays->len == 0)
-    {
-      g_mutex_unlock (&self->mutex);
-      g_set_error_literal (error, TBUF_ERROR, TBUF_ERROR_INVALID, "The layout has no arrays: add one before planning");
-      return FALSE;
-    }
-
-  plan = make_plan (self, error);
-  if (plan == NULL)
-    {
-      g_mutex_unlock (&self->mutex);
-      return FALSE;
-    }
-
-  self->state = TBUF_LAYOUT_PLANNING;
-  g_mutex_unlock (&self->mutex);
-
-  solved = tbuf_plan_solve (plan, 0, timeout_us, cancellable, error);
-  if (solved && tbuf_plan_get_height (plan) > G_MAXSSIZE)
-    {
-      g_set_error (error, TBUF_ERROR, TBUF_ERROR_RANGE,
-                   "The arrays need %" G_GUINT64_FORMAT " bytes; an arena can have at most %" G_GSSIZE_FORMAT,
-                   tbuf_plan_get_height (plan), G_MAXSSIZE);
-      solved = FALSE;
-    }
-
-  g_mutex_lock (&self->mutex);
-  if (solved)
-    {
-      offsets = tbuf_plan_get_offsets (plan, NULL);
-      for (guint i = 0; i < self->arrays->len; i++)
-        ((TbufArray *) g_ptr_array_index (self->arrays, i))->offset = offsets[i];
-      self->size = tbuf_plan_get_height (plan);
-      self->lower_bound = tbuf_plan_get_lower_bound (plan);
-    }
-  self->state = solved ? TBUF_LAYOUT_PLANNED : TBUF_LAYOUT_BUILDING;
-  g_mutex_unlock (&self->mutex);
-
-  if (!solved)
-    return FALSE;
-
   g_object_freeze_notify (G_OBJECT (self));
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_IS_PLANNED]);
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_LOWER_BOUND]);
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_PROVEN]);
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_SIZE]);
   g_object_thaw_notify (G_OBJECT (self));
-  return TRUE;
 }
 
 /**
@@ -615,12 +552,11 @@ tbuf_layout_get_size (TbufLayout *self)
  * tbuf_layout_get_lower_bound: (get-property lower-bound)
  * @self: a layout
  *
- * Gets how many bytes no plan can do without: the greatest sum of the sizes of
- * arrays that live in the same phase.
+ * Gets how many bytes no plan can do without, as far as planning has shown: at
+ * least the greatest sum of the sizes of arrays that live in the same phase.
  *
- * Where it equals [property@Tbuf.Layout:size], the plan is the best there is.
- * Where it does not, alignment or the lifetimes may be why, or the planner
- * missed something.
+ * Where it equals [property@Tbuf.Layout:size], the plan is the best there is
+ * ([property@Tbuf.Layout:proven]).
  *
  * Returns: the bound in bytes; 0 before planning
  *
@@ -632,6 +568,81 @@ tbuf_layout_get_lower_bound (TbufLayout *self)
   g_return_val_if_fail (TBUF_IS_LAYOUT (self), 0);
 
   return get_figure (self, &self->lower_bound);
+}
+
+/**
+ * tbuf_layout_get_proven: (get-property proven)
+ * @self: a layout
+ *
+ * Gets whether it is proven that no plan needs fewer bytes than this one.
+ *
+ * Returns: whether it is; %FALSE before planning
+ *
+ * Since: 1.0
+ */
+gboolean
+tbuf_layout_get_proven (TbufLayout *self)
+{
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = NULL;
+
+  g_return_val_if_fail (TBUF_IS_LAYOUT (self), FALSE);
+
+  locker = g_mutex_locker_new (&self->mutex);
+
+  return self->state == TBUF_LAYOUT_PLANNED && self->lower_bound == self->size;
+}
+
+/**
+ * tbuf_layout_get_capacity: (get-property capacity)
+ * @self: a layout
+ *
+ * Gets how many bytes the planned arrays may take.
+ *
+ * Returns: the bytes; 0: as few as can be found
+ *
+ * Since: 1.0
+ */
+gsize
+tbuf_layout_get_capacity (TbufLayout *self)
+{
+  g_return_val_if_fail (TBUF_IS_LAYOUT (self), 0);
+
+  return get_figure (self, &self->capacity);
+}
+
+/**
+ * tbuf_layout_set_capacity:
+ * @self: a layout
+ * @capacity: how many bytes there are; 0: as few as can be found
+ * @error: return location for an error
+ *
+ * Sets how many bytes the planned arrays may take.
+ *
+ * Planning then ends as soon as they fit, and fails if they do not. The error is
+ * %TBUF_ERROR_INVALID (the layout is planned).
+ *
+ * Returns: whether it was set
+ *
+ * Since: 1.0
+ */
+gboolean
+tbuf_layout_set_capacity (TbufLayout  *self,
+                          gsize        capacity,
+                          GError     **error)
+{
+  gboolean set;
+
+  g_return_val_if_fail (TBUF_IS_LAYOUT (self), FALSE);
+
+  g_mutex_lock (&self->mutex);
+  set = tbuf_layout_check_building (self, "set a capacity", error);
+  if (set)
+    self->capacity = capacity;
+  g_mutex_unlock (&self->mutex);
+
+  if (set)
+    g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_CAPACITY]);
+  return set;
 }
 
 /**

@@ -45,9 +45,35 @@ gboolean     tbuf_layout_set_alignment     (TbufLayout     *self,
                                             gsize           alignment,
                                             GError        **error);
 TBUF_AVAILABLE_IN_ALL
+gboolean     tbuf_layout_pin               (TbufLayout     *self,
+                                            const char     *array_name,
+                                            gsize           offset,
+                                            GError        **error);
+TBUF_AVAILABLE_IN_ALL
+gboolean     tbuf_layout_separate          (TbufLayout     *self,
+                                            const char     *one_name,
+                                            const char     *other_name,
+                                            GError        **error);
+TBUF_AVAILABLE_IN_ALL
+gsize        tbuf_layout_get_capacity      (TbufLayout     *self);
+TBUF_AVAILABLE_IN_ALL
+gboolean     tbuf_layout_set_capacity      (TbufLayout     *self,
+                                            gsize           capacity,
+                                            GError        **error);
+TBUF_AVAILABLE_IN_ALL
 gboolean     tbuf_layout_plan              (TbufLayout     *self,
                                             gint64          timeout_us,
                                             GCancellable   *cancellable,
+                                            GError        **error);
+TBUF_AVAILABLE_IN_ALL
+void         tbuf_layout_plan_async        (TbufLayout     *self,
+                                            gint64          timeout_us,
+                                            GCancellable   *cancellable,
+                                            GAsyncReadyCallback callback,
+                                            gpointer        user_data);
+TBUF_AVAILABLE_IN_ALL
+gboolean     tbuf_layout_plan_finish       (TbufLayout     *self,
+                                            GAsyncResult   *result,
                                             GError        **error);
 TBUF_AVAILABLE_IN_ALL
 gboolean     tbuf_layout_is_planned        (TbufLayout     *self);
@@ -55,6 +81,16 @@ TBUF_AVAILABLE_IN_ALL
 gsize        tbuf_layout_get_size          (TbufLayout     *self);
 TBUF_AVAILABLE_IN_ALL
 gsize        tbuf_layout_get_lower_bound   (TbufLayout     *self);
+TBUF_AVAILABLE_IN_ALL
+gboolean     tbuf_layout_get_proven        (TbufLayout     *self);
+TBUF_AVAILABLE_IN_ALL
+gsize        tbuf_layout_get_offset        (TbufLayout     *self,
+                                            const char     *array_name,
+                                            GError        **error);
+TBUF_AVAILABLE_IN_ALL
+char       **tbuf_layout_get_shared_with   (TbufLayout     *self,
+                                            const char     *array_name,
+                                            GError        **error);
 TBUF_AVAILABLE_IN_ALL
 gsize        tbuf_layout_get_unshared_size (TbufLayout     *self);
 TBUF_AVAILABLE_IN_ALL

@@ -3,7 +3,7 @@
 
 #include <tbuf.h>
 
-#define LAYOUT_TYPE "(ubtasa(ssatuutt))"
+#define LAYOUT_TYPE "(ubtasa(ssatuutt)ttaua(uu))"
 #define ALWAYS G_MAXUINT32
 
 static inline void

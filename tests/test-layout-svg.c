@@ -265,11 +265,27 @@ test_many_phases_and_arrays (void)
           add (layout, name, TBUF_DTYPE_FLOAT32, 1 + (i * 7919 + j * 104729) % 100000, phase, phase);
         }
     }
-  tbuf_layout_plan (layout, -1, NULL, &error);
+  tbuf_layout_plan (layout, 1000, NULL, &error);
   g_assert_no_error (error);
   document = draw (layout);
   g_assert_cmpuint (document.n_paths, >=, 1000);
   assert_says (document.description, "array 9 of phase 99: float32 ");
+}
+
+static void
+test_pins_are_told (void)
+{
+  g_autoptr (TbufLayout) layout = new_floats_and_ints ();
+  g_auto (Document) document = { 0 };
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (tbuf_layout_pin (layout, "D", 4096, &error));
+  g_assert_no_error (error);
+  g_assert_true (tbuf_layout_plan (layout, -1, NULL, &error));
+  g_assert_no_error (error);
+  document = draw (layout);
+  assert_says (document.description, "D: int32 1,500,000, 6,000,000 bytes pinned to offset 4,096, live in \"ints\"\n");
+  assert_says (document.description, " bytes at offset 0, live in \"floats\"\n");
 }
 
 int
@@ -286,6 +302,7 @@ main (int   argc,
   g_test_add_func ("/tbuf/layout/svg/no-bytes-are-drawn", test_no_bytes_are_drawn);
   g_test_add_func ("/tbuf/layout/svg/any-name-is-well-formed", test_any_name_is_well_formed);
   g_test_add_func ("/tbuf/layout/svg/many-phases-and-arrays", test_many_phases_and_arrays);
+  g_test_add_func ("/tbuf/layout/svg/pins-are-told", test_pins_are_told);
 
   result = g_test_run ();
 

@@ -48,7 +48,7 @@ test_documented_form (void)
   g_autoptr (GError) error = NULL;
   g_autoptr (GVariant) variant = NULL;
   g_autofree char *text = NULL;
-  gsize shape[] = { 2, 3 };
+  gsize shape[] = { 2, 4 };
 
   add_phase (layout, "one");
   add_phase (layout, "two");
@@ -60,8 +60,50 @@ test_documented_form (void)
 
   variant = tbuf_layout_to_variant (layout);
   text = g_variant_print (variant, FALSE);
-  g_assert_cmpstr (text, ==, "(1, true, 66, ['one', 'two'], [('A', '<f8', [2, 3], 0, 1, 0, 64), "
-                             "('B', '|u1', [2], 4294967295, 4294967295, 64, 64)])");
+  g_assert_cmpstr (text, ==, "(1, true, 66, ['one', 'two'], [('A', '<f8', [2, 4], 0, 1, 0, 64), "
+                             "('B', '|u1', [2], 4294967295, 4294967295, 64, 64)], 66, 0, [], [])");
+}
+
+static void
+test_pins_and_pairs_are_kept (void)
+{
+  g_autoptr (TbufLayout) layout = tbuf_layout_new ();
+  g_autoptr (TbufLayout) copy = NULL;
+  g_autoptr (GVariant) variant = NULL;
+  g_autoptr (GVariant) planned = NULL;
+  g_autofree char *before = NULL;
+  g_autofree char *after = NULL;
+  g_autoptr (GError) error = NULL;
+
+  add_phase (layout, "one");
+  add_phase (layout, "two");
+  add_vector (layout, "A", TBUF_DTYPE_UINT8, 10, "one", "one");
+  add_vector (layout, "B", TBUF_DTYPE_UINT8, 10, "two", "two");
+  add_vector (layout, "C", TBUF_DTYPE_UINT8, 10, "two", "two");
+  tbuf_layout_pin (layout, "B", 128, &error);
+  g_assert_no_error (error);
+  tbuf_layout_separate (layout, "C", "A", &error);
+  g_assert_no_error (error);
+  tbuf_layout_set_capacity (layout, 1000, &error);
+  g_assert_no_error (error);
+
+  variant = tbuf_layout_to_variant (layout);
+  before = g_variant_print (variant, FALSE);
+  g_assert_cmpstr (before, ==, "(1, false, 0, ['one', 'two'], [('A', '|u1', [10], 0, 0, 0, 64), "
+                               "('B', '|u1', [10], 1, 1, 128, 64), ('C', '|u1', [10], 1, 1, 0, 64)], 0, 1000, [1], [(2, 0)])");
+  assert_round_trip (layout);
+
+  /* Who gets the builder goes on as its maker would have. */
+  copy = tbuf_layout_new_from_variant (variant, &error);
+  g_assert_no_error (error);
+  plan (layout);
+  plan (copy);
+  g_assert_cmpuint (tbuf_layout_get_offset (copy, "B", &error), ==, 128);
+  g_assert_no_error (error);
+  assert_round_trip (copy);
+  planned = tbuf_layout_to_variant (copy);
+  after = g_variant_print (planned, FALSE);
+  g_assert_nonnull (strstr (after, ", 1000, [1], [(2, 0)])"));
 }
 
 static void
@@ -76,6 +118,21 @@ test_other_types_are_refused (void)
       g_assert_null (tbuf_layout_new_from_variant (g_variant_new_parsed (texts[i]), &error));
       g_assert_error (error, TBUF_ERROR, TBUF_ERROR_FORMAT);
     }
+}
+
+/* Most have neither bound nor capacity, pins or pairs. */
+static GVariant *
+parse_layout (const char *text)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *completed = g_strdup_printf ("%.*s, 0, 0, [], [])", (int) strlen (text) - 1, text);
+  GVariant *variant = g_variant_parse (G_VARIANT_TYPE (LAYOUT_TYPE), text, NULL, NULL, NULL);
+
+  if (variant == NULL)
+    variant = g_variant_parse (G_VARIANT_TYPE (LAYOUT_TYPE), completed, NULL, NULL, &error);
+  g_assert_no_error (error);
+
+  return variant;
 }
 
 static void
@@ -122,14 +179,28 @@ test_corrupt_layouts_are_refused (void)
     { "(1, false, 0, [], [('A', '<i8', [1], 4294967295, 4294967295, 64, 64)])", TBUF_ERROR_FORMAT, "not planned" },
     { "(1, true, 80, ['p', 'q'], [('A', '<i8', [9], 0, 0, 0, 8), ('B', '<i8', [2], 0, 1, 64, 8)])", TBUF_ERROR_FORMAT,
       "overlap" },
+    { "(1, true, 8, [], [('A', '<i8', [1], 4294967295, 4294967295, 0, 64)], 7, 0, [], [])", TBUF_ERROR_FORMAT, "8 to 8" },
+    { "(1, true, 8, [], [('A', '<i8', [1], 4294967295, 4294967295, 0, 64)], 9, 0, [], [])", TBUF_ERROR_FORMAT, "8 to 8" },
+    { "(1, false, 0, [], [('A', '<i8', [1], 4294967295, 4294967295, 0, 64)], 8, 0, [], [])", TBUF_ERROR_FORMAT, "0 to 0" },
+    { "(1, true, 8, [], [('A', '<i8', [1], 4294967295, 4294967295, 0, 64)], 8, 7, [], [])", TBUF_ERROR_FORMAT, "capacity of 7" },
+    { "(1, true, 8, [], [('A', '<i8', [1], 4294967295, 4294967295, 0, 64)], 8, 18446744073709551615, [], [])",
+      TBUF_ERROR_FORMAT, "18446744073709551615" },
+    { "(1, true, 8, [], [('A', '<i8', [1], 4294967295, 4294967295, 0, 64)], 8, 0, [1], [])", TBUF_ERROR_FORMAT, "number 1" },
+    { "(1, true, 8, [], [('A', '<i8', [1], 4294967295, 4294967295, 0, 64)], 8, 0, [0, 0], [])", TBUF_ERROR_FORMAT, "in order" },
+    { "(1, false, 0, [], [('A', '<i8', [1], 4294967295, 4294967295, 8, 64)], 0, 0, [0], [])", TBUF_ERROR_FORMAT, "multiple" },
+    { "(1, false, 0, [], [('A', '<i8', [1], 4294967295, 4294967295, 9223372036854775808, 64)], 0, 0, [0], [])",
+      TBUF_ERROR_FORMAT, "ends beyond" },
+    { "(1, true, 8, [], [('A', '<i8', [1], 4294967295, 4294967295, 0, 64)], 8, 0, [], [(0, 0)])", TBUF_ERROR_FORMAT, "apart" },
+    { "(1, true, 8, [], [('A', '<i8', [1], 4294967295, 4294967295, 0, 64)], 8, 0, [], [(0, 1)])", TBUF_ERROR_FORMAT, "apart" },
+    { "(1, true, 80, ['p', 'q'], [('A', '<i8', [9], 0, 0, 0, 8), ('B', '<i8', [2], 1, 1, 64, 8)], 72, 0, [], [(1, 0)])",
+      TBUF_ERROR_FORMAT, "to be apart and overlap" },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (corrupt); i++)
     {
       g_autoptr (GError) error = NULL;
-      g_autoptr (GVariant) variant = g_variant_parse (G_VARIANT_TYPE (LAYOUT_TYPE), corrupt[i].text, NULL, NULL, &error);
+      g_autoptr (GVariant) variant = parse_layout (corrupt[i].text);
 
-      g_assert_no_error (error);
       g_test_message ("%s", corrupt[i].text);
       g_assert_null (tbuf_layout_new_from_variant (variant, &error));
       g_assert_error (error, TBUF_ERROR, (int) corrupt[i].code);
@@ -147,7 +218,8 @@ test_shared_bytes_are_accepted (void)
 
   /* A and B share their bytes at different times; the arena is larger than it must be. */
   variant = g_variant_parse (G_VARIANT_TYPE (LAYOUT_TYPE),
-                             "(1, true, 4096, ['p', 'q'], [('A', '<i8', [9], 0, 0, 0, 8), ('B', '>i8', [2], 1, 1, 64, 8)])",
+                             "(1, true, 4096, ['p', 'q'], [('A', '<i8', [9], 0, 0, 0, 8), ('B', '>i8', [2], 1, 1, 64, 8)], "
+                             "72, 0, [], [])",
                              NULL, NULL, &error);
   g_assert_no_error (error);
   layout = tbuf_layout_new_from_variant (variant, &error);
@@ -214,6 +286,7 @@ main (int   argc,
 
   g_test_add_func ("/tbuf/layout/round-trip", test_round_trip);
   g_test_add_func ("/tbuf/layout/documented-form", test_documented_form);
+  g_test_add_func ("/tbuf/layout/pins-and-pairs-are-kept", test_pins_and_pairs_are_kept);
   g_test_add_func ("/tbuf/layout/other-types-are-refused", test_other_types_are_refused);
   g_test_add_func ("/tbuf/layout/corrupt-layouts-are-refused", test_corrupt_layouts_are_refused);
   g_test_add_func ("/tbuf/layout/shared-bytes-are-accepted", test_shared_bytes_are_accepted);

@@ -67,7 +67,7 @@ read_phase (Sight *self)
     return NULL;
 
   bytes = g_bytes_new_take (g_steal_pointer (&copy), layout_size);
-  stored = g_variant_ref_sink (g_variant_new_from_bytes (G_VARIANT_TYPE ("(ubtasa(ssatuutt))"), bytes, FALSE));
+  stored = g_variant_ref_sink (g_variant_new_from_bytes (G_VARIANT_TYPE ("(ubtasa(ssatuutt)ttaua(uu))"), bytes, FALSE));
   variant = G_BYTE_ORDER == G_BIG_ENDIAN ? g_variant_byteswap (stored) : g_variant_ref (stored);
   layout = tbuf_layout_new_from_variant (variant, NULL);
   if (layout == NULL)

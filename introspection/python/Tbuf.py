@@ -735,6 +735,16 @@ class Layout(Tbuf.Layout):
             self.set_alignment(name, alignment)
         return self
 
+    def pin(self, name, offset):
+        """Give an array its offset before planning, and return the layout."""
+        Tbuf.Layout.pin(self, name, offset)
+        return self
+
+    def separate(self, one, other):
+        """Say that two arrays never share a byte, and return the layout."""
+        Tbuf.Layout.separate(self, one, other)
+        return self
+
     def plan(self, timeout=None, cancellable=None):
         """Give each array its offset, and return the layout; the timeout is in seconds."""
         Tbuf.Layout.plan(self, _parse_timeout(timeout), cancellable)

@@ -105,4 +105,20 @@ test('files are read and written', () => {
     }
 });
 
+test('a layout is planned around what is pinned', async () => {
+    const layout = new Tbuf.Layout();
+
+    layout.add_phase('one');
+    layout.add_phase('two');
+    layout.add_array('A', Tbuf.Dtype.FLOAT32, [100], 'one', 'one');
+    layout.add_array('B', Tbuf.Dtype.FLOAT32, [100], 'two', 'two');
+    layout.add_array('C', Tbuf.Dtype.FLOAT32, [100], 'two', 'two');
+    layout.pin('A', 1024);
+    layout.separate('A', 'B');
+    await layout.plan_async({timeout: 1});
+    equal(layout.get_offset('A'), 1024);
+    equal(layout.get_shared_with('B').includes('A'), false);
+    equal(Tbuf.Arena.new_for_layout(layout, null, 0).view('A').get_offset(), 1024);
+});
+
 await run();

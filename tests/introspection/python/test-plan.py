@@ -135,5 +135,27 @@ class PlanTest(pythontest.TestCase):
                 Tbuf.Plan.new_from_csv(Gio.File.new_for_path(path), None)
 
 
+class LayoutTest(pythontest.TestCase):
+    def test_pins_and_keeps_apart(self):
+        layout = pythontest.phased_layout().pin("B", 4096).separate("A", "D").plan()
+        self.assertEqual(layout.get_offset("B"), 4096)
+        self.assertNotIn("D", layout.get_shared_with("A"))
+        self.assertGreaterEqual(layout.size, layout.lower_bound)
+        arena = Tbuf.Arena.new_for_layout(layout)
+        self.assertEqual(arena["B"].get_offset(), 4096)
+
+    def test_tells_who_shares_bytes(self):
+        layout = Tbuf.Layout().add_phase("one").add_phase("two").add("A", 10, "u1", "one").add("B", 10, "u1", "two").plan()
+        self.assertEqual((list(layout.get_shared_with("A")), list(layout.get_shared_with("B"))), (["B"], ["A"]))
+        self.assertEqual((layout.size, layout.props.proven), (10, True))
+
+    def test_plans_asynchronously(self):
+        layout = pythontest.phased_layout()
+        loop = GLib.MainLoop()
+        layout.plan_async(1_000_000, None, lambda layout, result: (layout.plan_finish(result), loop.quit()))
+        loop.run()
+        self.assertTrue(layout.is_planned())
+
+
 if __name__ == "__main__":
     tap.main()
