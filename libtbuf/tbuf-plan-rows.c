@@ -182,6 +182,49 @@ tbuf_plan_add_rows (TbufPlan  *self,
 }
 
 /**
+ * tbuf_plan_get_rows:
+ * @self: a plan
+ *
+ * Gets the buffers as a table of 64-bit integers in the byte order of this
+ * machine, with the five columns of [method@Tbuf.Plan.add_rows].
+ *
+ * The offsets are those of the solution. Before the plan is solved, those of
+ * buffers that are not fixed are -1.
+ *
+ * Returns: (transfer full): the table, row by row
+ *
+ * Since: 1.0
+ */
+GBytes *
+tbuf_plan_get_rows (TbufPlan *self)
+{
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = NULL;
+  guint64 *rows;
+  gsize n;
+
+  g_return_val_if_fail (TBUF_IS_PLAN (self), NULL);
+
+  locker = g_mutex_locker_new (&self->mutex);
+
+  n = self->buffers->len;
+  rows = g_new (guint64, n * MAX_COLUMNS);
+  for (gsize i = 0; i < n; i++)
+    {
+      const TbufPlanBuffer *buffer = &g_array_index (self->buffers, TbufPlanBuffer, i);
+      guint64 *row = &rows[i * MAX_COLUMNS];
+
+      row[0] = buffer->lower;
+      row[1] = buffer->upper;
+      row[2] = buffer->size;
+      row[3] = buffer->alignment;
+      row[4] = self->offsets != NULL ? g_array_index (self->offsets, guint64, i)
+                                     : buffer->is_fixed ? buffer->offset : G_MAXUINT64;
+    }
+
+  return g_bytes_new_take (rows, n * MAX_COLUMNS * sizeof *rows);
+}
+
+/**
  * tbuf_plan_get_offsets:
  * @self: a plan
  * @n_offsets: (out) (optional): how many there are

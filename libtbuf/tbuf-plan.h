@@ -58,6 +58,8 @@ gboolean     tbuf_plan_add_rows          (TbufPlan             *self,
                                           guint                 n_columns,
                                           GError              **error);
 TBUF_AVAILABLE_IN_ALL
+GBytes      *tbuf_plan_get_rows          (TbufPlan             *self);
+TBUF_AVAILABLE_IN_ALL
 gboolean     tbuf_plan_separate          (TbufPlan             *self,
                                           const char           *one_id,
                                           const char           *other_id,

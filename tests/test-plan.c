@@ -330,6 +330,7 @@ test_rows (void)
     0, 3, 50, 1, 40,
   };
   g_autoptr (GBytes) rows = g_bytes_new_static (table, sizeof table);
+  g_autoptr (GBytes) same = NULL;
   g_autoptr (GBytes) offsets = NULL;
   g_autoptr (GError) error = NULL;
   const gint64 *numbers;
@@ -345,6 +346,8 @@ test_rows (void)
 
   g_assert_true (tbuf_plan_add_rows (plan, rows, 5, &error));
   g_assert_no_error (error);
+  same = tbuf_plan_get_rows (plan);
+  g_assert_true (g_bytes_equal (rows, same));
   solve (plan);
   offsets = tbuf_plan_get_offsets_bytes (plan);
   numbers = g_bytes_get_data (offsets, &n_bytes);

@@ -14,6 +14,8 @@ int      command_clean (int                 argc,
                         char              **argv);
 int      command_list  (int                 argc,
                         char              **argv);
+int      command_plan  (int                 argc,
+                        char              **argv);
 int      command_show  (int                 argc,
                         char              **argv);
 

@@ -18,6 +18,7 @@ static const Command commands[] = {
   { "list",  "List the arenas of this machine",       command_list },
   { "show",  "Show an arena and the arrays in it",    command_show },
   { "clean", "Remove the arenas that nobody uses",    command_clean },
+  { "plan",  "Plan the buffers in a file",            command_plan },
 };
 
 static void
