@@ -651,13 +651,14 @@ inline guard_leave ()
 #endif
 }
 
-/* With the guard not to be had: leave one's record to the next owner. */
+/* With the guard not to be had: leave one's record to the next owner, and vouch
+ * for the cells in v. */
 inline withdraw (s)
 {
 #ifndef NO_DIRTY
   atomic { D; dirty = 1 };
 #endif
-  atomic { D; rec[own[me]].state = s; withdrawing = 1 };
+  atomic { D; rec[own[me]].state = s; withdrawing = 1; vouched = vouched | v; v = 0 };
   atomic {
     D;
 #ifndef NO_DIRTY
@@ -1116,16 +1117,14 @@ held:
      release (own[me]);
      atomic { own[me] = NR; guard_leave (); goto next }
   :: else ->
+     /* The middle of a range stays as it is where there is no record for its right part. */
+     v = (recovers[me] && range[me] != 2 -> range[me] : 0);
 #ifdef FREE_REPAIRED
      withdraw (FREE);
 #else
      withdraw ((recovers[me] -> REPAIRED : FREE));
 #endif
-     /* The middle of a range stays as it is where there is no record for its right part. */
-     atomic {
-       if :: recovers[me] && range[me] != 2 -> vouched = vouched | range[me] :: else fi;
-       goto next
-     }
+     goto next
   fi;
 
 dead:
