@@ -346,7 +346,13 @@ function waitArguments(options = {}) {
     return [toMicroseconds(options.timeout), options.cancellable ?? null];
 }
 
-function lockArguments(options = {}) {
+/* What is meant without options. */
+let exclusiveForEver;
+
+function lockArguments(options) {
+    if (options === undefined)
+        return exclusiveForEver;
+
     checkOptions(options, lockOptions, 'lock');
     return [
         options.shared ? Tbuf.LockMode.SHARED : Tbuf.LockMode.EXCLUSIVE,
@@ -411,7 +417,11 @@ const watchedSignals = ['locked', 'unlocked', 'owner-died', 'changed', 'notify::
 function overrideWait(prototype, name, nFixed, toArguments, finish) {
     const method = prototype[name];
     const hasOptions = args => args.length <= nFixed + 1 && typeof args[nFixed] !== 'number';
-    const introspected = args => [...args.slice(0, nFixed), ...toArguments(args[nFixed])];
+    const introspected = args => {
+        const rest = toArguments(args[nFixed]);
+
+        return nFixed === 0 ? rest : [...args.slice(0, nFixed), ...rest];
+    };
 
     prototype[name] = function (...args) {
         if (!hasOptions(args))
@@ -601,6 +611,7 @@ function overrideArena(Arena) {
 function _init() {
     Tbuf = this;
     elements = describeElements();
+    exclusiveForEver = [Tbuf.LockMode.EXCLUSIVE, -1, null];
     nativeOrder = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1 ? Tbuf.ByteOrder.LITTLE : Tbuf.ByteOrder.BIG;
 
     overrideRegion(Tbuf.Region.prototype);
