@@ -6,7 +6,7 @@ import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
 import Tbuf from 'gi://Tbuf?version=1';
 
-import {equal, equalItems, fails, run, test, uniqueName, until} from './tap.js';
+import {equal, equalItems, fails, rejects, run, test, uniqueName, until} from './tap.js';
 
 const {Dtype, LockMode, LockState} = Tbuf;
 const [here] = GLib.filename_from_uri(GLib.Uri.resolve_relative(import.meta.url, '.', GLib.UriFlags.NONE));
@@ -107,6 +107,21 @@ test('the lock of a process that died is reported', () => {
     equal(view.recover(-1, null)[1], true);
     view.unlock();
     view.lock({timeout: 10}).unlock();
+});
+
+test('what a process that died had locked can be recovered without blocking', async () => {
+    const [arena, peer] = newShared();
+    const view = arena.view('A');
+
+    peer.do('state.guard = state.arena.view("A").lock()');
+    peer.kill();
+    await rejects(view.lock_async({timeout: 10}), Tbuf.Error, Tbuf.Error.OWNER_DIED);
+    equal(await view.recover_async({timeout: 10}), true);
+    equal(view.get_held_mode(), LockMode.EXCLUSIVE);
+    view.unlock();
+    (await view.lock_async({timeout: 10})).unlock();
+    equal(view.recover({timeout: 10}), false);
+    view.unlock();
 });
 
 test('locks of the other process arrive as signals', () => {

@@ -6,7 +6,7 @@ import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
 import Tbuf from 'gi://Tbuf?version=1';
 
-import {equal, fails, rejects, run, test, until} from './tap.js';
+import {equal, equalItems, fails, rejects, run, test, until} from './tap.js';
 
 const {Dtype, LockMode, LockState} = Tbuf;
 
@@ -164,6 +164,20 @@ test('withLockAsync() without a lock does not run the function', async () => {
     await rejects(other.withLockAsync(() => (ran = true), {timeout: 0.01}), Tbuf.Error, Tbuf.Error.TIMED_OUT);
     equal(ran, false);
     guard.unlock();
+});
+
+test('recover_async() is a promise of whether the range was abandoned', async () => {
+    const [view, other] = twoViews();
+    const guard = view.lock();
+
+    await rejects(other.recover_async({timeout: 0.01}), Tbuf.Error, Tbuf.Error.TIMED_OUT);
+    const pending = other.recover_async();
+    guard.unlock();
+    equal(await pending, false);
+    equal(other.get_held_mode(), LockMode.EXCLUSIVE);
+    other.unlock();
+    equalItems(await other.recover_async(-1, null), [false]);
+    other.unlock();
 });
 
 test('many coroutines on one range take turns', async () => {
