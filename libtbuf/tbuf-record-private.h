@@ -2,6 +2,7 @@
 #pragma once
 
 #include "tbuf-lock-table-private.h"
+#include "tbuf-scan-private.h"
 
 G_BEGIN_DECLS
 
@@ -98,7 +99,7 @@ get_high (TbufLockTable *self)
   return MIN (high, TBUF_N_RECORDS);
 }
 
-/* The next record from index on whose range overlaps, or TBUF_N_RECORDS. */
+/* The next record from index on whose range overlaps; none: high, or above. */
 static inline guint32
 find_overlap (TbufLockTable *self,
               guint32        index,
@@ -106,11 +107,14 @@ find_overlap (TbufLockTable *self,
               guint64        start,
               guint64        end)
 {
+  if (high >= index + TBUF_SCAN_BLOCK)
+    return tbuf_scan_for_overlap (self->starts, self->ends, index, high, start, end);
+
   for (; index < high; index++)
     if (ranges_overlap (start, end, LOAD (self->starts[index]), LOAD (self->ends[index])))
-      return index;
+      break;
 
-  return TBUF_N_RECORDS;
+  return index;
 }
 
 /* Whether another record keeps a claim from being held now. own_ticket is that
