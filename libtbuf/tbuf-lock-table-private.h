@@ -140,6 +140,8 @@ TbufVerdict      tbuf_lock_table_examine        (TbufLockTable    *self,
                                                  const TbufClaim  *claim,
                                                  guint32           own_index,
                                                  TbufObstacle     *obstacle);
+gboolean         tbuf_lock_table_is_free        (TbufLockTable    *self,
+                                                 const TbufClaim  *claim);
 gboolean         tbuf_lock_table_has_room       (TbufLockTable    *self,
                                                  const TbufClaim  *claim,
                                                  gboolean          to_wait);

@@ -3,7 +3,7 @@
 
 #include "tbuf-lock-table-private.h"
 
-#include "tbuf-record-private.h"
+#include "tbuf-lock-path-private.h"
 #include "tbuf-system-private.h"
 
 /* The lock table
@@ -35,9 +35,6 @@
  * constants bound, and reads each shared field once: a peer that writes
  * nonsense into the table gets nonsense, not a crash or an endless loop.
  */
-
-/* Kept back from ordinary locks, so that recovery and changes of phase find room. */
-#define N_RESERVED 64
 
 static void
 note_obstacle (TbufLockTable        *self,
@@ -105,18 +102,14 @@ tbuf_lock_table_examine (TbufLockTable   *self,
   return blocked ? TBUF_VERDICT_WAIT : TBUF_VERDICT_FREE;
 }
 
-static guint32
-find_unused (TbufLockTable *self)
+/* For one who does not care what is in the way. */
+gboolean
+tbuf_lock_table_is_free (TbufLockTable   *self,
+                         const TbufClaim *claim)
 {
-  for (guint32 i = 0; i < TBUF_N_RECORDS; i += 64)
-    {
-      guint64 unused = ~LOAD (self->words->used[i / 64]);
+  TbufObstacle obstacle = { 0 };
 
-      if (unused != 0)
-        return i + (guint32) __builtin_ctzll (unused);
-    }
-
-  return TBUF_N_RECORDS;
+  return tbuf_lock_table_examine (self, claim, TBUF_N_RECORDS, &obstacle) == TBUF_VERDICT_FREE;
 }
 
 /* Counting is exact only here: others free records of this participant, too, when
@@ -167,140 +160,29 @@ tbuf_lock_table_has_room (TbufLockTable   *self,
                           const TbufClaim *claim,
                           gboolean         to_wait)
 {
-  gboolean privileged = is_privileged (claim);
-
-  if (to_wait && LOAD (self->words->n_waiting) >= TBUF_MAX_WAITING)
-    return FALSE;
-  if (!privileged && !tbuf_lock_table_has_quota (self, to_wait))
-    return FALSE;
-
-  return find_unused (self) < (privileged ? TBUF_N_RECORDS : TBUF_N_RECORDS - N_RESERVED);
+  return find_room (self, claim, to_wait) < TBUF_N_RECORDS;
 }
 
-/* The change words: a sleeping watcher has set bit 0. Only then is there
- * anything to do. A watcher that sets the bit scans the table afterwards, under
- * the guard, so that one that this load misses sees the change itself. */
-static inline void
-advance_change_word (guint32 *word)
-{
-  if (G_LIKELY ((LOAD (*word) & 1) == 0))
-    return;
-
-  /* One operation clears the bit and counts, for odd plus one carries. */
-  __atomic_fetch_add (word, 1, __ATOMIC_SEQ_CST);
-  tbuf_system_futex_wake (word, TRUE);
-}
-
-/* Tells watchers that something about the locks in a range has changed. */
 void
 tbuf_lock_table_announce (TbufLockTable *self,
                           guint64        start,
                           guint64        end)
 {
-  guint64 first, last;
-
-  if (start >= end)
-    return;
-
-  first = start >> self->stripe_shift;
-  last = (end - 1) >> self->stripe_shift;
-  advance_change_word (first == last ? &self->words->change[first % TBUF_N_STRIPES] : &self->words->change_wide);
+  announce (self, start, end);
 }
 
-/* Tells those who read without a lock that the range may be written to from now
- * on. The record that says so was committed before: a reader that sees the old
- * sequence around its copy has seen no byte of the writer's, and one that sees
- * the new one finds the record. */
-static inline void
-begin_writing (TbufLockTable *self,
-               guint64        start,
-               guint64        end)
-{
-  guint64 first, last;
-
-  if (start >= end)
-    return;
-
-  first = start >> self->stripe_shift;
-  last = MIN ((end - 1) >> self->stripe_shift, first + TBUF_N_STRIPES - 1);
-  for (guint64 i = first; i <= last; i++)
-    {
-      guint64 *sequence = &self->words->sequence[i % TBUF_N_STRIPES];
-
-      __atomic_store_n (sequence, LOAD (*sequence) + 1, __ATOMIC_RELEASE);
-    }
-}
-
-/* A range was locked: for those who watch it, and for those who read it. */
-static inline void
-announce_lock (TbufLockTable *self,
-               guint64        start,
-               guint64        end,
-               guint32        mode)
-{
-  if (mode == TBUF_LOCK_MODE_EXCLUSIVE)
-    begin_writing (self, start, end);
-  tbuf_lock_table_announce (self, start, end);
-}
-
-/* Fills a record that find_unused() found: the caller knows that there is one. */
+/* Fills a record for a claim: the caller knows that there is one. */
 guint32
 tbuf_lock_table_add (TbufLockTable   *self,
                      const TbufClaim *claim,
                      TbufRecordState  state,
                      guint64          owner)
 {
-  TbufWords *words = self->words;
   guint32 index = find_unused (self);
-  guint64 ticket = LOAD (words->next_ticket);
-  TbufRecord *record;
 
-  if (G_UNLIKELY (index >= TBUF_N_RECORDS))
-    return TBUF_N_RECORDS;
-
-  record = &self->records[index];
-  STORE (words->next_ticket, ticket + 1);
-  STORE (record->id, self->participant.id);
-  STORE (record->mode, claim->mode);
-  STORE (record->flags, claim->flags);
-  STORE (record->owner, owner);
-  STORE (record->start, claim->start);
-  STORE (record->end, claim->end);
-  STORE (record->ticket, ticket);
-  STORE (record->partner, claim->partner);
-  STORE (self->starts[index], claim->start);
-  STORE (self->ends[index], claim->end);
-  set_bit (words->used, index);
-  self->n_own++;
-  if (index >= LOAD (words->high))
-    STORE (words->high, index + 1);
-
-  if (state == TBUF_RECORD_WAITING)
-    {
-      set_bit (words->waiting, index);
-      STORE (words->n_waiting, LOAD (words->n_waiting) + 1);
-      self->n_own_waiting++;
-    }
-
-  set_state (record, state);
-
-  if (state == TBUF_RECORD_HELD)
-    announce_lock (self, claim->start, claim->end, claim->mode);
-
+  if (G_LIKELY (index < TBUF_N_RECORDS))
+    fill_record (self, index, claim, state, owner);
   return index;
-}
-
-static void
-stop_waiting (TbufLockTable *self,
-              guint32        index)
-{
-  if (!has_bit (self->words->waiting, index))
-    return;
-
-  clear_bit (self->words->waiting, index);
-  STORE (self->words->n_waiting, LOAD (self->words->n_waiting) - 1);
-  if (LOAD (self->records[index].id) == self->participant.id && self->n_own_waiting > 0)
-    self->n_own_waiting--;
 }
 
 /* A waiter's record becomes a holder's. */
@@ -360,20 +242,7 @@ void
 tbuf_lock_table_remove (TbufLockTable *self,
                         guint32        index)
 {
-  TbufWords *words = self->words;
-  guint32 high = get_high (self);
-
-  stop_waiting (self, index);
-  if (LOAD (self->records[index].id) == self->participant.id && self->n_own > 0)
-    self->n_own--;
-  set_state (&self->records[index], TBUF_RECORD_FREE);
-  STORE (self->starts[index], G_MAXUINT64);
-  STORE (self->ends[index], 0);
-  clear_bit (words->used, index);
-  while (high > 0 && !has_bit (words->used, high - 1))
-    high--;
-  STORE (words->high, high);
-  advance_change_word (&words->room);
+  remove_record (self, index);
 }
 
 static void
@@ -423,17 +292,14 @@ compare_tickets (const void *a,
  *
  * The wakes happen while the guard is held: if we die here, rebuild() repeats
  * them. */
-void
-tbuf_lock_table_grant (TbufLockTable *self,
-                       guint64        start,
-                       guint64        end)
+static void
+grant_waiting (TbufLockTable *self,
+               guint64        start,
+               guint64        end)
 {
   guint64 queue[TBUF_MAX_WAITING][2];
   TbufClaim poked[64];
   guint n = 0, n_poked = 0;
-
-  if (G_LIKELY (LOAD (self->words->n_waiting) == 0))
-    return;
 
   for (guint word = 0; word < G_N_ELEMENTS (self->words->waiting); word++)
     for (guint64 bits = LOAD (self->words->waiting[word]); bits != 0 && n < TBUF_MAX_WAITING; bits &= bits - 1)
@@ -493,21 +359,21 @@ tbuf_lock_table_grant (TbufLockTable *self,
     }
 }
 
+void
+tbuf_lock_table_grant (TbufLockTable *self,
+                       guint64        start,
+                       guint64        end)
+{
+  if (G_UNLIKELY (LOAD (self->words->n_waiting) != 0))
+    grant_waiting (self, start, end);
+}
+
 /* Takes a record out of the table, whatever it was. */
 void
 tbuf_lock_table_release (TbufLockTable *self,
                          guint32        index)
 {
-  TbufRecordCopy record;
-
-  read_record (&self->records[index], &record);
-  if (record.state == TBUF_RECORD_POISON)
-    STORE (self->words->n_poison, LOAD (self->words->n_poison) - 1);
-
-  tbuf_lock_table_remove (self, index);
-  if (!is_waiting (&record))
-    tbuf_lock_table_announce (self, record.start, record.end);
-  tbuf_lock_table_grant (self, record.start, record.end);
+  release_record (self, index);
 }
 
 /* Makes all that is derived anew, after an owner of the guard died half way. */

@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "tbuf-error.h"
+#include "tbuf-lock-path-private.h"
 #include "tbuf-process-private.h"
-#include "tbuf-record-private.h"
 #include "tbuf-wait-private.h"
 
 /* How long a try waits for the guard, which is held for nanoseconds unless its
@@ -119,6 +119,41 @@ hold_is_stale (TbufLockTable  *self,
   return hold->record != 0 && hold->attachment != self->attachment;
 }
 
+/* Under the guard, which it leaves: the lock could not be had at once. start_time is
+ * when the wait for the guard began, which was a part of it; 0: there was none. */
+static G_GNUC_NO_INLINE gboolean
+wait_for_lock (TbufLockTable   *self,
+               TbufHold        *hold,
+               const TbufClaim *claim,
+               gint64           timeout_us,
+               GCancellable    *cancellable,
+               guint64          owner,
+               gint64           start_time,
+               GError         **error)
+{
+  TbufWait wait;
+
+  tbuf_wait_init (&wait, self, hold, claim, timeout_us, cancellable, owner);
+  if (start_time != 0)
+    wait.start_time = start_time;
+  return tbuf_wait_run (&wait, error);
+}
+
+/* Whether the object's shared lock can be counted once more. A thread that has one
+ * waits for nobody who may wait for it. */
+static gboolean
+can_count (TbufLockTable   *self,
+           TbufHold        *hold,
+           const TbufClaim *claim,
+           guint64          owner)
+{
+  if (hold->mode != claim->mode || hold->is_upgrading ||
+      (claim->mode != TBUF_LOCK_MODE_SHARED && claim->start < claim->end))
+    return FALSE;
+
+  return tbuf_hold_is_thread_s (hold, owner) || is_free (self, claim);
+}
+
 /* timeout_us: -1 for no limit, 0 to try. Errors leave everything as it was. */
 gboolean
 tbuf_lock_acquire (TbufLockTable   *self,
@@ -129,9 +164,7 @@ tbuf_lock_acquire (TbufLockTable   *self,
                    GError         **error)
 {
   guint64 owner = tbuf_thread_get_token ();
-  TbufObstacle obstacle = { 0 };
   gint64 start = 0;
-  TbufWait wait;
 
   if (G_UNLIKELY (self->participant.id == 0) && !tbuf_lock_attach (self, error))
     return FALSE;
@@ -146,25 +179,32 @@ tbuf_lock_acquire (TbufLockTable   *self,
   if (G_UNLIKELY (hold_is_stale (self, hold)))
     *hold = (TbufHold) { 0 };
 
-  if (G_LIKELY (!tbuf_lock_table_is_closed (self) && !g_cancellable_is_cancelled (cancellable)))
+  if (G_LIKELY (!tbuf_lock_table_is_closed (self) && (cancellable == NULL || !g_cancellable_is_cancelled (cancellable))))
     {
-      /* Shared locks of one object are counted, and an empty range meets nothing.
-       * A thread that has one waits for nobody who may wait for it. */
-      if (hold->record != 0 && hold->mode == claim->mode && !hold->is_upgrading &&
-          (claim->mode == TBUF_LOCK_MODE_SHARED || claim->start >= claim->end) &&
-          (tbuf_hold_is_thread_s (hold, owner) ||
-           tbuf_lock_table_examine (self, claim, NO_RECORD, &obstacle) == TBUF_VERDICT_FREE))
+      guint32 index;
+
+      /* Shared locks of one object are counted, and an empty range meets nothing. */
+      if (G_UNLIKELY (hold->record != 0) && can_count (self, hold, claim, owner))
         {
           tbuf_hold_count (hold, self, owner);
           tbuf_guard_leave (self);
           return TRUE;
         }
 
-      if (!hold->is_upgrading &&
-          tbuf_lock_table_examine (self, claim, NO_RECORD, &obstacle) == TBUF_VERDICT_FREE &&
-          tbuf_lock_table_has_room (self, claim, FALSE))
+      if (G_LIKELY (!hold->is_upgrading) && is_free (self, claim) &&
+          (index = find_room (self, claim, FALSE)) != NO_RECORD)
         {
-          tbuf_hold_set (hold, self, claim, tbuf_lock_table_add (self, claim, TBUF_RECORD_HELD, owner), owner);
+          fill_record (self, index, claim, TBUF_RECORD_HELD, owner);
+          if (G_LIKELY (hold->record == 0 && hold->sharers == NULL))
+            *hold = (TbufHold) {
+              .record = index + 1,
+              .mode = claim->mode,
+              .count = 1,
+              .attachment = self->attachment,
+              .owner = owner,
+            };
+          else
+            tbuf_hold_set (hold, self, claim, index, owner);
           tbuf_guard_leave (self);
 
           /* What the caller writes comes after the sequences that tell of it. */
@@ -173,12 +213,7 @@ tbuf_lock_acquire (TbufLockTable   *self,
         }
     }
 
-  tbuf_wait_init (&wait, self, hold, claim, timeout_us, cancellable, owner);
-
-  /* The wait for the guard was a part of it. */
-  if (start != 0)
-    wait.start_time = start;
-  return tbuf_wait_run (&wait, error);
+  return wait_for_lock (self, hold, claim, timeout_us, cancellable, owner, start, error);
 }
 
 static gboolean
@@ -306,7 +341,7 @@ tbuf_lock_release (TbufLockTable   *self,
   recovers = (self->records[index].flags & TBUF_RECORD_RECOVERS) != 0;
   if (recovers)
     tbuf_lock_table_clear_poison (self, claim->start, claim->end);
-  tbuf_lock_table_release (self, index);
+  release_record (self, index);
   tbuf_guard_leave (self);
   return TRUE;
 }

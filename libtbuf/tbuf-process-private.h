@@ -17,7 +17,17 @@ void    tbuf_process_add       (gpointer         mapping,
 void    tbuf_process_remove    (gpointer         mapping);
 void    tbuf_process_leave     (void);
 
+/* In a library, other models call a function for each access. It takes 8 of the
+ * bytes that the C library keeps back for libraries which are loaded later. */
+extern __thread guint64 tbuf_thread_token __attribute__ ((tls_model ("initial-exec")));
+
+guint64 tbuf_thread_new_token  (void);
+
 /* A thread's name, never used again within the process. */
-guint64 tbuf_thread_get_token  (void);
+static inline guint64
+tbuf_thread_get_token (void)
+{
+  return G_LIKELY (tbuf_thread_token != 0) ? tbuf_thread_token : tbuf_thread_new_token ();
+}
 
 G_END_DECLS

@@ -86,14 +86,13 @@ tbuf_process_leave (void)
   tbuf_process_unlock ();
 }
 
+__thread guint64 tbuf_thread_token;
+
 guint64
-tbuf_thread_get_token (void)
+tbuf_thread_new_token (void)
 {
   static guint64 last_token;
-  static __thread guint64 token;
 
-  if (G_UNLIKELY (token == 0))
-    token = __atomic_add_fetch (&last_token, 1, __ATOMIC_RELAXED);
-
-  return token;
+  tbuf_thread_token = __atomic_add_fetch (&last_token, 1, __ATOMIC_RELAXED);
+  return tbuf_thread_token;
 }

@@ -87,21 +87,20 @@ static guint signals[N_SIGNALS];
 
 G_DEFINE_ABSTRACT_TYPE (TbufRegion, tbuf_region, G_TYPE_OBJECT)
 
-/* A full type check costs as much as half a lock. Classes that passed one are
- * remembered by their address, which they keep as long as the process lives. */
-gboolean
-tbuf_region_is_region (gpointer instance)
-{
-  static gpointer known[16];
-  gpointer class = instance != NULL ? ((GTypeInstance *) instance)->g_class : NULL;
-  gpointer *entry = &known[(guintptr) class / 128 % G_N_ELEMENTS (known)];
+gpointer tbuf_region_known_classes[16];
 
-  if (G_LIKELY (class != NULL && __atomic_load_n (entry, __ATOMIC_RELAXED) == class))
-    return TRUE;
+/* tbuf_region_is_region() for a class that is not known yet. */
+gboolean
+tbuf_region_is_of_class (gpointer instance)
+{
+  gpointer class;
+
   if (!TBUF_IS_REGION (instance))
     return FALSE;
 
-  __atomic_store_n (entry, class, __ATOMIC_RELAXED);
+  class = ((GTypeInstance *) instance)->g_class;
+  __atomic_store_n (&tbuf_region_known_classes[(guintptr) class / 128 % G_N_ELEMENTS (tbuf_region_known_classes)],
+                    class, __ATOMIC_RELAXED);
   return TRUE;
 }
 
@@ -119,27 +118,15 @@ tbuf_region_set_range (TbufRegion  *self,
   self->n_bytes = n_bytes;
 }
 
-/* Whether there is any memory behind the object. */
+/* Always FALSE: there is no memory behind the object. */
 gboolean
-tbuf_region_check_usable (TbufRegion  *self,
-                          GError     **error)
+tbuf_region_set_empty_error (TbufRegion  *self,
+                             GError     **error)
 {
-  if (G_LIKELY (self->mapping != NULL))
-    return TRUE;
-
   g_set_error (error, TBUF_ERROR, TBUF_ERROR_INVALID,
                "This %s is empty: it was made without memory; arenas come from tbuf_arena_create() and its like, "
                "views from an arena", G_OBJECT_TYPE_NAME (self));
   return FALSE;
-}
-
-gboolean
-tbuf_region_check_live (TbufRegion  *self,
-                        GError     **error)
-{
-  TbufRegionClass *class = (TbufRegionClass *) ((GTypeInstance *) self)->g_class;
-
-  return class->check_live == NULL || class->check_live (self, error);
 }
 
 /**

@@ -144,6 +144,7 @@ tbuf_view_new (TbufMapping         *mapping,
   self->is_aligned = extent.aligned;
   self->flags = spec->flags;
   self->first_phase = spec->first_phase;
+  self->parent_instance.has_lifetime = spec->first_phase != TBUF_ALWAYS_LIVE;
   self->last_phase = spec->last_phase;
   self->items = mapping->data + spec->offset;
   tbuf_region_set_range (&self->parent_instance, mapping,
