@@ -273,6 +273,13 @@ bench_table_get (BenchTable *self,
   return NAN;
 }
 
+/* For a table that prints itself, because its cells are not all numbers. */
+void
+bench_count_table (void)
+{
+  n_tables++;
+}
+
 static void
 print_verdict (const char *sign,
                const char *what,

@@ -40,6 +40,8 @@ double      bench_table_get     (BenchTable  *self,
                                  guint        column);
 void        bench_table_free    (BenchTable  *self);
 
+void        bench_count_table   (void);
+
 void        bench_at_most       (const char  *what,
                                  double       value,
                                  double       limit,
