@@ -440,6 +440,7 @@ int main (string[] args) {
   Test.add_func ("/tbuf/vala/plan-async", test_plan_async);
   Test.add_func ("/tbuf/vala/nothing-is-null", test_nullable);
   Test.add_func ("/tbuf/vala/memory-outlives-the-arena", test_memory_outlives_the_arena);
+  add_async_tests ();
   add_leaf_tests ();
   return Test.run ();
 }
