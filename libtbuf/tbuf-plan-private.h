@@ -58,10 +58,6 @@ typedef struct
 gboolean  tbuf_plan_search          (TbufPlanProblem       *problem,
                                      TbufPlanResult        *result,
                                      GError               **error);
-gboolean  tbuf_plan_search_greedily (TbufPlanProblem       *problem,
-                                     guint64                target,
-                                     guint64               *height,
-                                     GError               **error);
 
 /* The greatest sum of live sizes. */
 gboolean  tbuf_plan_measure_lower_bound

@@ -1,71 +1,110 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include "tbuf-plan-private.h"
+#include "tbuf-plan-engine-private.h"
 
 #include "tbuf-error.h"
 
 /* NOTES
  *
- * A plan is solved part by part: where no buffer lives across a point in
- * time, what comes before it and what comes after share nothing but the
- * bytes, so each part gets the search that suits it, and the plan is as high
- * as its highest part. Buffers that are to be apart from others can be in two
- * parts, so with these there is only one. */
+ * A problem is cut into parts, and the plan is as high as its highest part. So
+ * a part is done as soon as it is not higher than another one has to be. */
 
-/* A change of the live bytes at a point in time. */
-typedef struct
+/* One item above the other: a plan for those who have no time at all. */
+static void
+stack_items (TbufPlanPart *part)
 {
-  guint64  time;
-  guint64  size;
-  gboolean starts;
-} Event;
+  guint64 top = 0;
 
-static int
-compare_events (gconstpointer a,
-                gconstpointer b)
-{
-  const Event *event_a = a, *event_b = b;
+  for (guint i = 0; i < part->n_items; i++)
+    if (part->items[i].is_fixed)
+      top = MAX (top, part->items[i].offset + part->items[i].size);
 
-  if (event_a->time != event_b->time)
-    return event_a->time < event_b->time ? -1 : 1;
+  for (guint i = 0; i < part->n_items; i++)
+    {
+      TbufPlanItem *item = &part->items[i];
 
-  /* Ends first: lifetimes are half-open. */
-  return event_a->starts - event_b->starts;
+      if (item->is_fixed)
+        continue;
+      item->offset = tbuf_plan_align (top, item->alignment);
+      top = item->offset + item->size;
+    }
+
+  part->height = tbuf_plan_part_get_height (part);
+  part->method = "stack";
 }
 
-static int
-compare_indices (gconstpointer a,
-                 gconstpointer b)
+/* Whether the buffers, one above the other, have offsets that can be expressed, also after sizes have been rounded up. */
+static gboolean
+check_sum (const TbufPlanProblem  *problem,
+           GError                **error)
 {
-  guint index_a = *(const guint *) a, index_b = *(const guint *) b;
+  guint64 sum = 0;
 
-  return (index_a > index_b) - (index_a < index_b);
+  for (guint i = 0; i < problem->n_buffers; i++)
+    if (problem->buffers[i].is_fixed)
+      sum = MAX (sum, problem->buffers[i].offset);
+
+  for (guint i = 0; i < problem->n_buffers; i++)
+    {
+      const TbufPlanBuffer *buffer = &problem->buffers[i];
+
+      if (buffer->size > 0 &&
+          (!g_uint64_checked_add (&sum, sum, buffer->size) ||
+           !g_uint64_checked_add (&sum, sum, buffer->alignment - 1) ||
+           sum > G_MAXINT64))
+        {
+          g_set_error (error, TBUF_ERROR, TBUF_ERROR_RANGE,
+                       "The %u buffers have more than %" G_GINT64_FORMAT " bytes together",
+                       problem->n_buffers, G_MAXINT64);
+          return FALSE;
+        }
+    }
+
+  return TRUE;
 }
 
-static int
-compare_lifetimes (gconstpointer a,
-                   gconstpointer b,
-                   gpointer      data)
+/* Places each part in the greedy orders, until the height is @goal; no part needs to be lower than that. */
+static void
+search_greedily (TbufPlanParts       *parts,
+                 guint64              goal,
+                 const TbufPlanClock *clock)
 {
-  const TbufPlanBuffer *buffers = data;
-  guint index_a = *(const guint *) a, index_b = *(const guint *) b;
+  g_autofree guint64 *offsets = g_new (guint64, parts->n_items);
 
-  if (buffers[index_a].lower != buffers[index_b].lower)
-    return buffers[index_a].lower < buffers[index_b].lower ? -1 : 1;
+  for (guint i = 0; i < parts->n_parts; i++)
+    {
+      TbufPlanPart *part = &parts->parts[i];
+      g_autoptr (TbufPlanGreedy) greedy = NULL;
+      guint64 height;
 
-  return (index_a > index_b) - (index_a < index_b);
+      for (guint j = 0; j < tbuf_plan_greedy_get_n_orders () * TBUF_PLAN_N_FITS && part->height > goal; j++)
+        {
+          if (greedy == NULL)
+            greedy = tbuf_plan_greedy_new (part);
+          /* First fit is faster by far. */
+          if (!tbuf_plan_greedy_try (greedy, j % tbuf_plan_greedy_get_n_orders (), j / tbuf_plan_greedy_get_n_orders (),
+                                     part->height - 1, clock, offsets, &height))
+            continue;
+
+          part->height = height;
+          part->method = "greedy";
+          for (guint k = 0; k < part->n_items; k++)
+            part->items[k].offset = offsets[k];
+        }
+    }
 }
 
 /*< private >
  * tbuf_plan_measure_lower_bound:
- * @buffers: (array length=n_buffers): buffers, whose offsets do not matter
+ * @buffers: (array length=n_buffers): buffers; offsets do not matter, but for those that are fixed
  * @n_buffers: how many
  * @lower_bound: (out): the bound
  * @error: return location for an error
  *
- * Measures the greatest sum of the sizes of buffers that live at the same
- * time, and the highest end of a fixed one: no plan can be lower.
+ * Measures what no plan can be below: the greatest sum of the sizes of buffers
+ * that live at the same time, with what their alignment adds to that, and the
+ * highest end of a fixed one. A search can show more.
  *
  * Returns: whether the sum can be expressed; if not, the error is TBUF_ERROR_RANGE
  */
@@ -75,69 +114,18 @@ tbuf_plan_measure_lower_bound (const TbufPlanBuffer  *buffers,
                                guint64               *lower_bound,
                                GError               **error)
 {
-  g_autoptr (GArray) events = g_array_sized_new (FALSE, FALSE, sizeof (Event), n_buffers);
-  guint64 live = 0, greatest = 0;
+  TbufPlanProblem problem = { .buffers = (TbufPlanBuffer *) buffers, .n_buffers = n_buffers };
+  g_autoptr (TbufPlanParts) parts = NULL;
 
-  for (guint i = 0; i < n_buffers; i++)
-    {
-      Event start = { buffers[i].lower, buffers[i].size, TRUE };
-      Event end = { buffers[i].upper, buffers[i].size, FALSE };
+  if (!check_sum (&problem, error))
+    return FALSE;
 
-      g_array_append_val (events, start);
-      g_array_append_val (events, end);
-    }
-  g_array_sort (events, compare_events);
+  parts = tbuf_plan_parts_new (&problem);
+  *lower_bound = 0;
+  for (guint i = 0; i < parts->n_parts; i++)
+    *lower_bound = MAX (*lower_bound, parts->parts[i].lower_bound);
 
-  for (guint i = 0; i < events->len; i++)
-    {
-      const Event *event = &g_array_index (events, Event, i);
-
-      if (!event->starts)
-        {
-          live -= event->size;
-        }
-      else if (!g_uint64_checked_add (&live, live, event->size))
-        {
-          g_set_error (error, TBUF_ERROR, TBUF_ERROR_RANGE,
-                       "The buffers that live at time %" G_GUINT64_FORMAT " have more than "
-                       "%" G_GUINT64_FORMAT " bytes together", event->time, G_MAXUINT64);
-          return FALSE;
-        }
-      greatest = MAX (greatest, live);
-    }
-
-  for (guint i = 0; i < n_buffers; i++)
-    if (buffers[i].is_fixed && buffers[i].size > 0)
-      greatest = MAX (greatest, buffers[i].offset + buffers[i].size);
-
-  *lower_bound = greatest;
   return TRUE;
-}
-
-/* The pairs, by the places of their buffers in @order; buffers without bytes are apart from all others anyway. */
-static GArray *
-map_pairs (const TbufPlanProblem *problem,
-           const guint           *order,
-           guint                  n_sized)
-{
-  g_autofree guint *places = g_new (guint, problem->n_buffers);
-  GArray *pairs = g_array_new (FALSE, FALSE, sizeof (TbufPlanPair));
-
-  for (guint i = 0; i < n_sized; i++)
-    places[order[i]] = i;
-
-  for (guint i = 0; i < problem->n_separate; i++)
-    {
-      TbufPlanPair pair = problem->separate[i];
-
-      if (problem->buffers[pair.one].size == 0 || problem->buffers[pair.other].size == 0)
-        continue;
-      pair.one = places[pair.one];
-      pair.other = places[pair.other];
-      g_array_append_val (pairs, pair);
-    }
-
-  return pairs;
 }
 
 /*< private >
@@ -166,17 +154,20 @@ tbuf_plan_search (TbufPlanProblem  *problem,
                   TbufPlanResult   *result,
                   GError          **error)
 {
-  g_autofree guint *order = g_new (guint, problem->n_buffers);
-  g_autoptr (GArray) part = g_array_new (FALSE, FALSE, sizeof (TbufPlanBuffer));
-  g_autoptr (GArray) separate = NULL;
+  g_autoptr (TbufPlanParts) parts = NULL;
   TbufPlanBuffer *buffers = problem->buffers;
-  guint n_sized = 0;
+  TbufPlanClock clock = { problem->deadline, problem->cancellable };
 
   *result = (TbufPlanResult) { 0 };
-  if (g_cancellable_set_error_if_cancelled (problem->cancellable, error) ||
-      !tbuf_plan_measure_lower_bound (buffers, problem->n_buffers, &result->lower_bound, error))
+  if (g_cancellable_set_error_if_cancelled (problem->cancellable, error) || !check_sum (problem, error))
     return FALSE;
 
+  parts = tbuf_plan_parts_new (problem);
+  for (guint i = 0; i < parts->n_parts; i++)
+    {
+      result->lower_bound = MAX (result->lower_bound, parts->parts[i].lower_bound);
+      stack_items (&parts->parts[i]);
+    }
   if (problem->capacity > 0 && problem->capacity < result->lower_bound)
     {
       g_set_error (error, TBUF_ERROR, TBUF_ERROR_INFEASIBLE,
@@ -185,52 +176,23 @@ tbuf_plan_search (TbufPlanProblem  *problem,
       return FALSE;
     }
 
+  search_greedily (parts, MAX (problem->capacity, result->lower_bound), &clock);
+
   for (guint i = 0; i < problem->n_buffers; i++)
-    if (buffers[i].size > 0)
-      order[n_sized++] = i;
-    else if (!buffers[i].is_fixed)
+    if (!buffers[i].is_fixed)
       buffers[i].offset = 0;
-  separate = map_pairs (problem, order, n_sized);
-  if (separate->len == 0)
-    g_qsort_with_data (order, (int) n_sized, sizeof *order, compare_lifetimes, buffers);
-
-  for (guint first = 0, next; first < n_sized; first = next)
-    {
-      guint64 part_end = 0, part_bound, part_height;
-      TbufPlanProblem part_problem = *problem;
-      gboolean is_whole = separate->len > 0;
-
-      for (next = first;
-           next < n_sized && (is_whole || next == first || buffers[order[next]].lower < part_end);
-           next++)
-        part_end = MAX (part_end, buffers[order[next]].upper);
-
-      /* Within a part, the order in which the buffers were added is one of those to try. */
-      qsort (order + first, next - first, sizeof *order, compare_indices);
-      g_array_set_size (part, 0);
-      for (guint i = first; i < next; i++)
-        g_array_append_val (part, buffers[order[i]]);
-      part_problem.buffers = (TbufPlanBuffer *) (gpointer) part->data;
-      part_problem.n_buffers = part->len;
-      part_problem.separate = (const TbufPlanPair *) (gpointer) separate->data;
-      part_problem.n_separate = separate->len;
-
-      if (!tbuf_plan_measure_lower_bound (part_problem.buffers, part_problem.n_buffers, &part_bound, error))
-        return FALSE;
-
-      /* To be lower than a part that is done already, or than is asked for, would gain nothing. */
-      if (!tbuf_plan_search_greedily (&part_problem, MAX (MAX (part_bound, problem->capacity), result->height),
-                                      &part_height, error))
-        return FALSE;
-
-      for (guint i = first; i < next; i++)
-        buffers[order[i]].offset = part_problem.buffers[i - first].offset;
-      result->height = MAX (result->height, part_height);
-    }
-
-  result->proven = result->height == result->lower_bound;
+  for (guint i = 0; i < parts->n_items; i++)
+    buffers[parts->items[i].index].offset = parts->items[i].offset;
   result->method = "greedy";
+  for (guint i = 0; i < parts->n_parts; i++)
+    if (result->height < parts->parts[i].height)
+      {
+        result->height = parts->parts[i].height;
+        result->method = parts->parts[i].method;
+      }
+  result->proven = result->height == result->lower_bound;
+
   if (problem->progress != NULL)
     problem->progress (result->height, result->lower_bound, problem->progress_data);
-  return TRUE;
+  return !g_cancellable_set_error_if_cancelled (problem->cancellable, error);
 }
