@@ -80,6 +80,19 @@ tbuf_plan_align (guint64 offset,
   return remainder == 0 ? offset : offset + (alignment - remainder);
 }
 
+/* A number that looks as if it had nothing to do with @x. */
+static inline guint64
+tbuf_plan_mix (guint64 x)
+{
+  x ^= x >> 32;
+  x *= G_GUINT64_CONSTANT (0xd6e8feb86659fd93);
+  x ^= x >> 32;
+  x *= G_GUINT64_CONSTANT (0xd6e8feb86659fd93);
+  x ^= x >> 32;
+
+  return x;
+}
+
 /* Without its padding: what is above the last byte of a buffer need not exist. */
 static inline guint64
 tbuf_plan_item_get_top (const TbufPlanItem *item,
@@ -142,5 +155,22 @@ gboolean      tbuf_plan_greedy_try      (TbufPlanGreedy        *self,
                                          guint64               *height);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TbufPlanGreedy, tbuf_plan_greedy_free)
+
+/* tbuf-plan-portfolio.c */
+typedef struct
+{
+  TbufPlanParts         *parts;
+  TbufPlanClock          clock;
+  guint64                goal;          /* no plan needs to be lower; with a capacity, that */
+  gboolean               has_capacity;
+  guint64                lower_bound;   /* of the highest part */
+  const TbufPlanProblem *problem;
+  guint64                reported;      /* the height that was reported last */
+} TbufPlanSearch;
+
+guint64       tbuf_plan_search_get_height
+                                        (const TbufPlanSearch  *self);
+void          tbuf_plan_search_report   (TbufPlanSearch        *self);
+void          tbuf_plan_search_attempts (TbufPlanSearch        *self);
 
 G_END_DECLS

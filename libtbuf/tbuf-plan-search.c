@@ -64,27 +64,53 @@ check_sum (const TbufPlanProblem  *problem,
   return TRUE;
 }
 
-/* Places each part in the greedy orders, until the height is @goal; no part needs to be lower than that. */
-static void
-search_greedily (TbufPlanParts       *parts,
-                 guint64              goal,
-                 const TbufPlanClock *clock)
+guint64
+tbuf_plan_search_get_height (const TbufPlanSearch *self)
 {
-  g_autofree guint64 *offsets = g_new (guint64, parts->n_items);
+  guint64 height = 0;
 
-  for (guint i = 0; i < parts->n_parts; i++)
+  for (guint i = 0; i < self->parts->n_parts; i++)
+    height = MAX (height, self->parts->parts[i].height);
+
+  return height;
+}
+
+/* Tells who asked about a better plan. */
+void
+tbuf_plan_search_report (TbufPlanSearch *self)
+{
+  guint64 height = tbuf_plan_search_get_height (self);
+
+  for (guint i = 0; i < self->parts->n_parts; i++)
+    self->lower_bound = MAX (self->lower_bound, self->parts->parts[i].lower_bound);
+
+  if (height >= self->reported)
+    return;
+  self->reported = height;
+  if (self->problem->progress != NULL)
+    self->problem->progress (height, self->lower_bound, self->problem->progress_data);
+}
+
+/* Places each part in the greedy orders, until the height is the goal; no part needs to be lower than that. */
+static void
+search_greedily (TbufPlanSearch *self)
+{
+  g_autofree guint64 *offsets = g_new (guint64, self->parts->n_items);
+
+  for (guint i = 0; i < self->parts->n_parts; i++)
     {
-      TbufPlanPart *part = &parts->parts[i];
+      TbufPlanPart *part = &self->parts->parts[i];
+      guint n_orders = tbuf_plan_greedy_get_n_orders ();
       g_autoptr (TbufPlanGreedy) greedy = NULL;
       guint64 height;
 
-      for (guint j = 0; j < tbuf_plan_greedy_get_n_orders () * TBUF_PLAN_N_FITS && part->height > goal; j++)
+      /* First fit is faster by far. */
+      for (guint j = 0; j < n_orders * TBUF_PLAN_N_FITS && part->height > MAX (self->goal, part->lower_bound); j++)
         {
           if (greedy == NULL)
             greedy = tbuf_plan_greedy_new (part);
-          /* First fit is faster by far. */
-          if (!tbuf_plan_greedy_try (greedy, j % tbuf_plan_greedy_get_n_orders (), j / tbuf_plan_greedy_get_n_orders (),
-                                     part->height - 1, clock, offsets, &height))
+          if (!tbuf_plan_greedy_try (greedy, j % n_orders, j / n_orders, part->height - 1, &self->clock,
+                                     offsets, &height))
             continue;
 
           part->height = height;
@@ -156,27 +182,32 @@ tbuf_plan_search (TbufPlanProblem  *problem,
 {
   g_autoptr (TbufPlanParts) parts = NULL;
   TbufPlanBuffer *buffers = problem->buffers;
-  TbufPlanClock clock = { problem->deadline, problem->cancellable };
+  TbufPlanSearch search = {
+    .clock = { problem->deadline, problem->cancellable },
+    .has_capacity = problem->capacity > 0,
+    .problem = problem,
+    .reported = G_MAXUINT64,
+  };
 
   *result = (TbufPlanResult) { 0 };
   if (g_cancellable_set_error_if_cancelled (problem->cancellable, error) || !check_sum (problem, error))
     return FALSE;
 
-  parts = tbuf_plan_parts_new (problem);
+  search.parts = parts = tbuf_plan_parts_new (problem);
   for (guint i = 0; i < parts->n_parts; i++)
     {
-      result->lower_bound = MAX (result->lower_bound, parts->parts[i].lower_bound);
+      search.lower_bound = MAX (search.lower_bound, parts->parts[i].lower_bound);
       stack_items (&parts->parts[i]);
     }
-  if (problem->capacity > 0 && problem->capacity < result->lower_bound)
-    {
-      g_set_error (error, TBUF_ERROR, TBUF_ERROR_INFEASIBLE,
-                   "The buffers do not fit into %" G_GUINT64_FORMAT " bytes: they need at least %" G_GUINT64_FORMAT,
-                   problem->capacity, result->lower_bound);
-      return FALSE;
-    }
+  search.goal = MAX (problem->capacity, search.lower_bound);
 
-  search_greedily (parts, MAX (problem->capacity, result->lower_bound), &clock);
+  if (!search.has_capacity || problem->capacity >= search.lower_bound)
+    {
+      search_greedily (&search);
+      tbuf_plan_search_report (&search);
+      tbuf_plan_search_attempts (&search);
+      tbuf_plan_search_report (&search);
+    }
 
   for (guint i = 0; i < problem->n_buffers; i++)
     if (!buffers[i].is_fixed)
@@ -190,9 +221,16 @@ tbuf_plan_search (TbufPlanProblem  *problem,
         result->height = parts->parts[i].height;
         result->method = parts->parts[i].method;
       }
+  result->lower_bound = search.lower_bound;
   result->proven = result->height == result->lower_bound;
 
-  if (problem->progress != NULL)
-    problem->progress (result->height, result->lower_bound, problem->progress_data);
+  if (search.has_capacity && result->lower_bound > problem->capacity)
+    {
+      g_set_error (error, TBUF_ERROR, TBUF_ERROR_INFEASIBLE,
+                   "The buffers do not fit into %" G_GUINT64_FORMAT " bytes: they need at least %" G_GUINT64_FORMAT,
+                   problem->capacity, result->lower_bound);
+      return FALSE;
+    }
+
   return !g_cancellable_set_error_if_cancelled (problem->cancellable, error);
 }
