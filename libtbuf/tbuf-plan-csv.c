@@ -378,6 +378,36 @@ read_plan (Reader    *self,
   return local_error == NULL;
 }
 
+/*< private >
+ * tbuf_plan_parse_csv:
+ * @data: the bytes of a file, from anybody
+ * @length: how many
+ * @name: what messages call the file
+ * @error: return location for an error
+ *
+ * Makes a plan of the contents of a file.
+ *
+ * Returns: (transfer full): the plan, not solved
+ */
+TbufPlan *
+tbuf_plan_parse_csv (const char  *data,
+                     gsize        length,
+                     const char  *name,
+                     GError     **error)
+{
+  g_autoptr (TbufPlan) plan = tbuf_plan_new ();
+  g_autoptr (GString) unquoted = g_string_new (NULL);
+  Reader reader = { .next = data, .end = data + length, .unquoted = unquoted };
+
+  if (!read_plan (&reader, plan, error))
+    {
+      g_prefix_error (error, "Line %u of %s: ", MAX (reader.line, 1), name);
+      return NULL;
+    }
+
+  return g_steal_pointer (&plan);
+}
+
 /**
  * tbuf_plan_new_from_csv:
  * @file: a file
@@ -414,11 +444,9 @@ tbuf_plan_new_from_csv (GFile         *file,
                         GCancellable  *cancellable,
                         GError       **error)
 {
-  g_autoptr (TbufPlan) plan = NULL;
-  g_autoptr (GString) unquoted = NULL;
   g_autofree char *contents = NULL;
+  g_autofree char *name = NULL;
   gsize length;
-  Reader reader = { 0 };
 
   g_return_val_if_fail (G_IS_FILE (file), NULL);
   g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), NULL);
@@ -426,20 +454,8 @@ tbuf_plan_new_from_csv (GFile         *file,
   if (!g_file_load_contents (file, cancellable, &contents, &length, NULL, error))
     return NULL;
 
-  plan = tbuf_plan_new ();
-  unquoted = g_string_new (NULL);
-  reader.next = contents;
-  reader.end = contents + length;
-  reader.unquoted = unquoted;
-  if (!read_plan (&reader, plan, error))
-    {
-      g_autofree char *name = g_file_get_parse_name (file);
-
-      g_prefix_error (error, "Line %u of %s: ", MAX (reader.line, 1), name);
-      return NULL;
-    }
-
-  return g_steal_pointer (&plan);
+  name = g_file_get_parse_name (file);
+  return tbuf_plan_parse_csv (contents, length, name, error);
 }
 
 /* In quotes where a comma, a quote or a blank would be taken for something else. */

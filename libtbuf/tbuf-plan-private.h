@@ -189,6 +189,12 @@ void      tbuf_plan_emit_progress   (TbufPlan              *self,
 void      tbuf_plan_notify_changed  (TbufPlan              *self);
 void      tbuf_plan_notify_solved   (TbufPlan              *self);
 
+/* Of the bytes of a file. */
+TbufPlan *tbuf_plan_parse_csv       (const char            *data,
+                                     gsize                  length,
+                                     const char            *name,
+                                     GError               **error);
+
 /* For layouts, whose buffers are arrays. */
 void      tbuf_plan_set_noun        (TbufPlan              *self,
                                      const char            *noun);

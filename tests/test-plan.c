@@ -657,6 +657,65 @@ test_cancelled_before_it_starts (void)
   g_assert_cmpuint (tbuf_plan_get_height (plan), ==, 10);
 }
 
+typedef struct
+{
+  GAsyncQueue  *started;
+  GCancellable *cancellable;
+} Canceller;
+
+/* Waits for word that the search has begun; the word is how long to wait on. */
+static gpointer
+cancel_in_thread (gpointer data)
+{
+  Canceller *self = data;
+  guint n_yields = GPOINTER_TO_UINT (g_async_queue_pop (self->started));
+
+  for (guint i = 1; i < n_yields; i++)
+    g_thread_yield ();
+  g_cancellable_cancel (self->cancellable);
+  return NULL;
+}
+
+static void
+start_canceller (TbufPlan *plan,
+                 guint64   height,
+                 double    seconds,
+                 gpointer  data)
+{
+  Canceller *self = data;
+
+  g_async_queue_push (self->started, g_object_get_data (G_OBJECT (plan), "n-yields"));
+}
+
+/* Whenever it comes, what was found until then holds. */
+static void
+test_cancelled_search_keeps_its_best_plan (void)
+{
+  g_autoptr (GRand) random = g_rand_new_with_seed (8);
+  Buffer buffers[300];
+
+  make_random_buffers (random, buffers, G_N_ELEMENTS (buffers), 60);
+  for (guint round = 0; round < 20; round++)
+    {
+      g_autoptr (TbufPlan) plan = tbuf_plan_new ();
+      g_autoptr (GAsyncQueue) started = g_async_queue_new ();
+      g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+      g_autoptr (GError) error = NULL;
+      Canceller canceller = { started, cancellable };
+      GThread *thread = g_thread_new ("canceller", cancel_in_thread, &canceller);
+      guint n_yields = 1 + (guint) g_rand_int_range (random, 0, 1 << (round % 12));
+
+      add_buffers (plan, buffers, G_N_ELEMENTS (buffers));
+      g_object_set_data (G_OBJECT (plan), "n-yields", GUINT_TO_POINTER (n_yields));
+      g_signal_connect (plan, "progress", G_CALLBACK (start_canceller), &canceller);
+      if (!tbuf_plan_solve (plan, 0, -1, cancellable, &error))
+        g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+      g_thread_join (thread);
+
+      assert_holds (plan, buffers, G_N_ELEMENTS (buffers));
+    }
+}
+
 static void
 test_no_time_is_enough_for_one_plan (void)
 {
@@ -899,6 +958,7 @@ main (int   argc,
   g_test_add_func ("/tbuf/plan/impossible-capacity-is-explained", test_impossible_capacity_is_explained);
   g_test_add_func ("/tbuf/plan/change-forgets-the-solution", test_change_forgets_the_solution);
   g_test_add_func ("/tbuf/plan/cancelled-before-it-starts", test_cancelled_before_it_starts);
+  g_test_add_func ("/tbuf/plan/cancelled-search-keeps-its-best-plan", test_cancelled_search_keeps_its_best_plan);
   g_test_add_func ("/tbuf/plan/no-time-is-enough-for-one-plan", test_no_time_is_enough_for_one_plan);
   g_test_add_func ("/tbuf/plan/many-buffers", test_many_buffers);
   g_test_add_func ("/tbuf/plan/progress-is-emitted-at-once", test_progress_is_emitted_at_once);
