@@ -154,28 +154,6 @@ check_offsets (TbufPlan              *self,
   return FALSE;
 }
 
-/* Says why no plan has the capacity. */
-static void
-set_too_small (TbufPlan              *self,
-               const TbufPlanBuffer  *buffers,
-               guint64                capacity,
-               guint64                lower_bound,
-               GError               **error)
-{
-  TbufPlanLoad load;
-
-  tbuf_plan_find_peak (buffers, self->buffers->len, &load);
-  if (load.n_bytes > capacity)
-    g_set_error (error, TBUF_ERROR, TBUF_ERROR_INFEASIBLE,
-                 "A capacity of %" G_GUINT64_FORMAT " bytes is too small: the %u that live at time %" G_GUINT64_FORMAT
-                 " have %" G_GUINT64_FORMAT " bytes together",
-                 capacity, load.n_buffers, load.time, load.n_bytes);
-  else
-    g_set_error (error, TBUF_ERROR, TBUF_ERROR_INFEASIBLE,
-                 "A capacity of %" G_GUINT64_FORMAT " bytes is too small: no plan has fewer than %" G_GUINT64_FORMAT,
-                 capacity, lower_bound);
-}
-
 /* Whether there can be a plan at all. */
 static gboolean
 check_problem (TbufPlan              *self,
@@ -202,7 +180,10 @@ check_problem (TbufPlan              *self,
   tbuf_plan_find_peak (buffers, self->buffers->len, &load);
   if (load.n_bytes > capacity)
     {
-      set_too_small (self, buffers, capacity, load.n_bytes, error);
+      g_set_error (error, TBUF_ERROR, TBUF_ERROR_INFEASIBLE,
+                   "A capacity of %" G_GUINT64_FORMAT " bytes is too small: the %u that live at time %" G_GUINT64_FORMAT
+                   " have %" G_GUINT64_FORMAT " bytes together",
+                   capacity, load.n_buffers, load.time, load.n_bytes);
       return FALSE;
     }
 
@@ -256,6 +237,7 @@ solve (TbufPlan      *self,
   g_autofree TbufPlanPair *separate = NULL;
   TbufPlanProblem problem;
   TbufPlanResult result = { 0 };
+  GError *failure = NULL;
   gboolean solved;
 
   g_mutex_lock (&self->mutex);
@@ -284,19 +266,20 @@ solve (TbufPlan      *self,
   g_mutex_unlock (&self->mutex);
 
   /* While is_solving is set, nobody changes the buffers, so they can be read without the mutex. */
-  solved = !g_cancellable_set_error_if_cancelled (cancellable, error) &&
-           check_problem (self, buffers, capacity, error) &&
-           tbuf_plan_search (&problem, &result, error);
+  solved = !g_cancellable_set_error_if_cancelled (cancellable, &failure) &&
+           check_problem (self, buffers, capacity, &failure) &&
+           tbuf_plan_search (&problem, &result, &failure);
 
   g_mutex_lock (&self->mutex);
-  if (result.method != NULL)
+  /* Of what fails, only a search that was cancelled has found anything worth keeping. */
+  if (result.method != NULL && (solved || g_error_matches (failure, G_IO_ERROR, G_IO_ERROR_CANCELLED)))
     {
       g_autoptr (GError) fault = NULL;
 
       if (!take_solution (self, buffers, &result, start, &fault))
         {
-          if (solved)
-            g_propagate_error (error, g_steal_pointer (&fault));
+          g_clear_error (&failure);
+          failure = g_steal_pointer (&fault);
           solved = FALSE;
         }
     }
@@ -310,6 +293,8 @@ solve (TbufPlan      *self,
 
   if (is_direct)
     tbuf_plan_notify_solved (self);
+  if (!solved)
+    g_propagate_error (error, failure);
   return solved;
 }
 
