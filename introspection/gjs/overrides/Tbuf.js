@@ -110,16 +110,22 @@ function findRoute() {
     });
 }
 
-function newBuffer(bytes) {
+/* Whatever is done with a GBytes here, no method of it is called: gjs 1.74 never lets go of one whose method was. */
+function newBuffer(view) {
     toBuffer ??= findRoute();
 
+    return inRange(() => toBuffer(view.get_bytes()), `${view.get_n_bytes()} bytes are`);
+}
+
+/* What JavaScript has no room for is an error of Tbuf. */
+function inRange(fn, what) {
     try {
-        return toBuffer(bytes);
+        return fn();
     } catch (error) {
         if (!(error instanceof RangeError))
             throw error;
         throw newError(Tbuf.Error.RANGE,
-            `${bytes.get_size()} bytes are more than an ArrayBuffer can hold (${error.message}); take a window()`);
+            `${what} more than an ArrayBuffer can hold (${error.message}); take a window()`);
     }
 }
 
@@ -142,13 +148,13 @@ function whyNoArray(view) {
     return null;
 }
 
-/* A typed array over the memory of a view, or of a part of it. */
-function newArray(view, bytes = view.get_bytes()) {
+/* A typed array over the memory of a view. */
+function newArray(view) {
     const obstacle = whyNoArray(view);
 
     if (obstacle !== null)
         throw obstacle;
-    return new elements[view.get_dtype()].Type(newBuffer(bytes));
+    return new elements[view.get_dtype()].Type(newBuffer(view));
 }
 
 /* Arrays handed out, so that view.array[0] does not make one each time. They
@@ -169,8 +175,16 @@ function cachedArray(region, view) {
     return array;
 }
 
+/* A typed array over some of the items, of which there must be so many. */
+function arrayOfPart(view, first, nItems) {
+    const obstacle = whyNoArray(view);
+
+    if (obstacle !== null)
+        throw obstacle;
+    return newArray(view.reshape([view.get_n_items()]).slice(0, first, first + nItems, 1));
+}
+
 function windowOf(view, first, nItems) {
-    const itemSize = view.get_item_size();
     const available = view.get_n_items();
 
     for (const number of [first, nItems]) {
@@ -183,7 +197,7 @@ function windowOf(view, first, nItems) {
     }
 
     view.check_access(true);
-    return newArray(view, view.get_bytes().new_from_bytes(first * itemSize, nItems * itemSize));
+    return arrayOfPart(view, first, nItems);
 }
 
 /* An ArrayBuffer has at most 8 GiB, and 1 GiB is a multiple of every item's size. */
@@ -191,11 +205,10 @@ const WINDOW_BYTES = 2 ** 30;
 
 /* One typed array after the other, to the end. */
 function* arraysOf(view, nItems) {
-    const bytes = view.get_bytes();
-    const size = nItems * view.get_item_size();
+    const end = view.get_n_items();
 
-    for (let offset = 0; offset < bytes.get_size(); offset += size)
-        yield newArray(view, bytes.new_from_bytes(offset, Math.min(size, bytes.get_size() - offset)));
+    for (let first = 0; first < end; first += nItems)
+        yield arrayOfPart(view, first, Math.min(nItems, end - first));
 }
 
 function windowsOf(view, nItems = WINDOW_BYTES / view.get_item_size()) {
@@ -235,7 +248,7 @@ function* itemOffsets(view) {
 function elementReader(view) {
     const {read} = elements[view.get_dtype()];
     const isLittle = view.get_byte_order() === Tbuf.ByteOrder.LITTLE;
-    const data = new DataView(newBuffer(view.get_bytes()));
+    const data = new DataView(newBuffer(view));
 
     return offset => data[read](offset, isLittle);
 }

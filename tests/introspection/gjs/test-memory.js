@@ -11,7 +11,7 @@ import {equal, fails, run, test, uniqueName} from './tap.js';
 
 /* An arena asks much of the kernel. With "thorough" as its argument there are as many of them as of arrays. */
 const N_ARRAYS = 100000;
-const N_ARENAS = System.programArgs.includes('thorough') ? N_ARRAYS : 3000;
+const N_ARENAS = System.programArgs.includes('thorough') ? N_ARRAYS : 1500;
 
 function contentsOf(file) {
     return new TextDecoder().decode(GLib.file_get_contents(file)[1]);
@@ -93,6 +93,24 @@ test('many arenas that are closed while their arrays are used', () => {
             arena.close();
             array[63] = i;
             equal(array[63], i & 255);
+        }
+    });
+});
+
+test('whatever looks at an arena', () => {
+    const uses = [
+        arena => arena.window(8, 8), arena => [...arena.windows(16)], arena => arena.windows(16).next(),
+        (_, view) => view.window(1, 2), (_, view) => [...view], (_, view) => [...view.slice(0, 0, 16, 2)],
+        (_, view) => view.copy(), (_, view) => view.slice(0, 0, 16, 2).copy(), (arena, view) => `${arena} ${view}`,
+        (_, view) => view.snapshot().toArray(), (_, view) => view.withLock(() => view.array),
+        (_, view) => view.lock({shared: true}).unlock(),
+    ];
+
+    isFlat(N_ARENAS, n => {
+        for (let i = 0; i < n; i++) {
+            const arena = Tbuf.Arena.new(64);
+
+            uses[i % uses.length](arena, Tbuf.Int32View.new(arena, 0, 16));
         }
     });
 });
