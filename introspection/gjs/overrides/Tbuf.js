@@ -289,7 +289,8 @@ function copyOf(view) {
         return newArray(view).slice();
 
     const readAt = elementReader(view);
-    const copy = new Type(view.get_n_items() * (isComplex ? 2 : 1));
+    const nElements = view.get_n_items() * (isComplex ? 2 : 1);
+    const copy = inRange(() => new Type(nElements), `${nElements} elements are`);
     let i = 0;
 
     for (const offset of itemOffsets(view)) {

@@ -205,6 +205,14 @@ test('a copy is in C order, and no longer the memory', () => {
     equalItems(view.array, [1, 2, 3, 4]);
 });
 
+test('a copy that JavaScript has no room for is refused', () => {
+    const everywhere = newArena().create_view_full(Dtype.FLOAT64, ByteOrder.NATIVE, 0, [2 ** 40], [0], ViewFlags.NONE);
+
+    equal(everywhere.length, 2 ** 40);
+    fails(() => everywhere.copy(), Tbuf.Error, Tbuf.Error.RANGE);
+    fails(() => everywhere.copy(), /^1099511627776 elements are more than an ArrayBuffer can hold/);
+});
+
 test('a window is a part of the items', () => {
     const arena = newArena();
     const view = Tbuf.Int32View.new(arena, 8, 4);
