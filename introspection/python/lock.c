@@ -209,7 +209,9 @@ guard_dealloc (PyObject *self)
   PyObject_GC_UnTrack (self);
   guard_drop ((Guard *) self);
   guard_clear (self);
-  if (n_spare_guards < G_N_ELEMENTS (spare_guards))
+
+  /* The collector finalizes an object only once, and remembers whether it did. */
+  if (n_spare_guards < G_N_ELEMENTS (spare_guards) && !PyObject_GC_IsFinalized (self))
     spare_guards[n_spare_guards++] = (Guard *) self;
   else
     PyObject_GC_Del (self);

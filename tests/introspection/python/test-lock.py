@@ -180,14 +180,16 @@ class LockTest(pythontest.TestCase):
         self.view.recover(timeout=60).unlock()
 
     def test_guard_stored_on_its_view_is_collected(self):
-        view = self.arena.create_view("i4")
-        view.guard = view.lock()
-        reference = weakref.ref(view)
-        with self.assertWarns(ResourceWarning):
-            del view
-            pythontest.collect()
-        self.assertIsNone(reference())
-        self.assertEqual(self.same.lock_state, STATE.FREE)
+        # Also where the guard uses the memory of one that was collected before.
+        for _ in range(3):
+            view = self.arena.create_view("i4")
+            view.guard = view.lock()
+            reference = weakref.ref(view)
+            with self.assertWarns(ResourceWarning):
+                del view
+                pythontest.collect()
+            self.assertIsNone(reference())
+            self.assertEqual(self.same.lock_state, STATE.FREE)
 
     def test_guard_keeps_a_temporary_locked(self):
         with self.arena.create_view("i4").lock():
