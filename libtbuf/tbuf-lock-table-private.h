@@ -217,6 +217,9 @@ gboolean         tbuf_lock_release              (TbufLockTable    *self,
                                                  TbufHold         *hold,
                                                  const TbufClaim  *claim,
                                                  GError          **error);
+void             tbuf_lock_give_back            (TbufLockTable    *self,
+                                                 TbufHold         *hold,
+                                                 const TbufClaim  *claim);
 gboolean         tbuf_lock_upgrade              (TbufLockTable    *self,
                                                  TbufHold         *hold,
                                                  const TbufClaim  *claim,

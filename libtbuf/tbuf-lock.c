@@ -346,6 +346,22 @@ tbuf_lock_release (TbufLockTable   *self,
   return TRUE;
 }
 
+/* A lock that its owner never got to see. What was to be recovered stays abandoned:
+ * nobody has repaired it. */
+void
+tbuf_lock_give_back (TbufLockTable   *self,
+                     TbufHold        *hold,
+                     const TbufClaim *claim)
+{
+  guint32 number = __atomic_load_n (&hold->record, __ATOMIC_ACQUIRE);
+
+  /* Nobody else writes a held record of a living participant. */
+  if (number != 0 && !hold_is_stale (self, hold) && record_is_ours (self, number - 1))
+    __atomic_fetch_and (&self->records[number - 1].flags, ~(guint32) TBUF_RECORD_RECOVERS, __ATOMIC_RELAXED);
+
+  tbuf_lock_release (self, hold, claim, NULL);
+}
+
 /* A shared lock becomes exclusive, without a moment in which it is neither. */
 gboolean
 tbuf_lock_upgrade (TbufLockTable    *self,

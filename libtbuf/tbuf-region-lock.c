@@ -54,7 +54,7 @@ acquire (TbufRegion       *self,
   if (G_LIKELY (tbuf_region_check_live (self, error)))
     return TRUE;
 
-  tbuf_lock_release (table, &self->hold, claim, NULL);
+  tbuf_lock_give_back (table, &self->hold, claim);
   return FALSE;
 }
 
@@ -118,7 +118,7 @@ check_granted (TbufRequest  *request,
   if (tbuf_region_check_live (self, error))
     return TRUE;
 
-  tbuf_lock_release (request->wait.table, &self->hold, &request->wait.claim, NULL);
+  tbuf_lock_give_back (request->wait.table, &self->hold, &request->wait.claim);
   return FALSE;
 }
 
@@ -253,7 +253,8 @@ tbuf_region_recover (TbufRegion    *self,
  * Locks the region's bytes also where an owner died, without blocking the caller.
  *
  * See [method@Tbuf.Region.recover], and for how the result arrives
- * [method@Tbuf.Region.lock_async].
+ * [method@Tbuf.Region.lock_async]. If nobody asks for the result, the range stays
+ * abandoned.
  *
  * Since: 1.0
  */

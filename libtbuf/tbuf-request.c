@@ -34,7 +34,9 @@ grant_free (gpointer data)
 
   if (self->region != NULL)
     {
-      tbuf_region_unlock (self->region, NULL);
+      TbufClaim claim = tbuf_region_get_claim (self->region, TBUF_LOCK_MODE_NONE, 0);
+
+      tbuf_lock_give_back (&self->region->mapping->table, &self->region->hold, &claim);
       g_object_unref (self->region);
     }
   g_free (self);

@@ -256,6 +256,35 @@ test_waits_for_other_process (Fixture       *self,
 }
 
 static void
+assert_stays_abandoned (TbufRegion *region)
+{
+  g_autoptr (GAsyncResult) unclaimed = NULL;
+  GAsyncResult *kept = NULL;
+
+  tbuf_region_recover_async (region, -1, NULL, keep_result, &kept);
+  unclaimed = wait_for_result (&kept);
+  g_assert_cmpint (tbuf_region_get_held_mode (region), ==, TBUF_LOCK_MODE_EXCLUSIVE);
+  g_clear_object (&unclaimed);
+  g_assert_cmpint (tbuf_region_get_held_mode (region), ==, TBUF_LOCK_MODE_NONE);
+  g_assert_cmpint (tbuf_region_get_lock_state (region), ==, TBUF_LOCK_STATE_ABANDONED);
+}
+
+/* Nobody has repaired anything. */
+static void
+test_unclaimed_recovery_repairs_nothing (Fixture       *self,
+                                         gconstpointer  data)
+{
+  TbufRegion *dead = TBUF_REGION (tbuf_arena_create_view (self->arena, TBUF_DTYPE_UINT8, 2, 8, NULL));
+
+  g_assert_true (tbuf_region_lock (dead, TBUF_LOCK_MODE_EXCLUSIVE, -1, NULL, NULL));
+  g_assert_finalize_object (dead);
+
+  assert_stays_abandoned (self->first);
+  assert_recovered (self->first, TRUE);
+  assert_recovered (self->second, TRUE);
+}
+
+static void
 test_phase (void)
 {
   g_autoptr (GError) error = NULL;
@@ -355,6 +384,7 @@ main (int    argc,
   ADD ("fails", test_fails);
   ADD ("cancel-after-grant-keeps-lock", test_cancel_after_grant_keeps_lock);
   ADD ("unclaimed-grant-is-released", test_unclaimed_grant_is_released);
+  ADD ("unclaimed-recovery-repairs-nothing", test_unclaimed_recovery_repairs_nothing);
   ADD ("without-main-loop", test_without_main_loop);
   ADD ("waits-for-other-process", test_waits_for_other_process);
   ADD ("crowd-leaves-places-to-others", test_crowd_leaves_places_to_others);
