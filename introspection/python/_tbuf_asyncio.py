@@ -124,16 +124,18 @@ def close(arena):
 
 
 class _Call:
-    """One of the library's asynchronous calls, from its start to its end."""
+    """One of the library's asynchronous calls, from its start to its end.
 
-    def __init__(self, region, finish, undo):
+    Until somebody asks the library for what came of it, a lock that was granted goes with the result.
+    """
+
+    def __init__(self, region):
         self.loop = asyncio.get_running_loop()
         self.thread = threading.get_ident()
         self.region = region
-        self.finish = finish
-        self.undo = undo
         self.over = False
         self.abandoned = False
+        self.result = None
         self.cancellable = Gio.Cancellable()
         self.future = self.loop.create_future()
         self.reader = None if _runs_glib(self.loop) else _get_reader(self.loop, region)
@@ -151,23 +153,14 @@ class _Call:
         self.over = True
         if self.reader is not None:
             self.reader.end_call(self)
-        if self.abandoned:
-            # Nobody asks for the result: then the library undoes it.
-            return
-        try:
-            value = self.finish(result)
-        except GLib.Error as error:
-            self.future.set_exception(error)
-        else:
-            self.future.set_result(value)
+        if not self.abandoned:
+            self.result = result
+            self.future.set_result(None)
 
     def abandon(self):
         """Nobody waits any more, and no loop runs: see to it that nothing stays behind."""
-        if self.over:
-            if self.future.exception() is None:
-                self.undo()
-            return
         self.abandoned = True
+        self.result = None
         self.cancellable.cancel()
         if self.reader is not None:
             poll = select.poll()
@@ -176,28 +169,29 @@ class _Call:
                 self.region.arena.dispatch()
 
 
-async def run(region, start, finish, undo):
+async def run(region, start, finish):
     """Await an asynchronous call of the library.
 
-    It is cancelled with the task that awaits it; if it succeeded all the same, it is undone.
+    It is cancelled with the task that awaits it; if it succeeded all the same, the library undoes it.
     """
-    call = _Call(region, finish, undo)
+    call = _Call(region)
     start(call.cancellable, call.on_ready)
     try:
-        return await asyncio.shield(call.future)
+        await asyncio.shield(call.future)
     except asyncio.CancelledError:
         call.cancellable.cancel()
         while not call.future.done():
             try:
                 await asyncio.shield(call.future)
-            except (asyncio.CancelledError, GLib.Error):
+            except asyncio.CancelledError:
                 pass
-        if call.future.exception() is None:
-            undo()
+        # The traceback keeps the call.
+        call.result = None
         raise
     except GeneratorExit:
         call.abandon()
         raise
+    return finish(call.result)
 
 
 class LockRequest:
@@ -242,11 +236,11 @@ def recover(region, timeout_us):
 
 def _request(region, start, finish):
     async def acquire():
-        return region._guard(await run(region, start, finish, region.unlock))
+        return region._guard(await run(region, start, finish))
     return LockRequest(acquire)
 
 
 async def set_phase(arena, phase, timeout_us):
     """Enter a phase. It cannot be undone: who cancels too late finds it entered."""
     await run(arena, lambda cancellable, callback: arena.set_phase_async(phase, timeout_us, cancellable, callback),
-              arena.set_phase_finish, lambda: None)
+              arena.set_phase_finish)

@@ -180,6 +180,41 @@ class CommonTests:
                     self.view.lock(timeout=0).unlock()
         self.run_loop(main())
 
+    def test_cancelling_leaves_the_locks_of_others(self):
+        """Those that were taken through the same view, too."""
+        async def main():
+            for n_steps in range(12):
+                async with self.view.lock_async(shared=True) as guard:
+                    task = asyncio.ensure_future(self.view.lock_async(shared=True))
+                    for _ in range(n_steps):
+                        await asyncio.sleep(0)
+                    task.cancel()
+                    for other in await asyncio.gather(task, return_exceptions=True):
+                        if not isinstance(other, asyncio.CancelledError):
+                            other.unlock()
+                    self.assertTrue(guard.held, n_steps)
+                    self.assertEqual(self.same.lock_state, STATE.SHARED)
+                self.assertEqual(self.same.lock_state, STATE.FREE, n_steps)
+        self.run_loop(main())
+
+    def test_cancelled_recovery_repairs_nothing(self):
+        async def main():
+            (await self.hold_elsewhere()).kill()
+            with self.assertRaises(OSError):
+                await self.view.lock_async()
+            for n_steps in range(12):
+                task = asyncio.ensure_future(self.view.recover_async())
+                for _ in range(n_steps):
+                    await asyncio.sleep(0)
+                task.cancel()
+                for guard in await asyncio.gather(task, return_exceptions=True):
+                    if not isinstance(guard, asyncio.CancelledError):
+                        self.assertTrue(guard.was_abandoned)
+                        guard.unlock()
+                        return
+                self.assertEqual(self.same.lock_state, STATE.ABANDONED, n_steps)
+        self.run_loop(main())
+
     def test_request_that_is_dropped_leaks_no_lock(self):
         async def main():
             self.guard = self.view.lock()
