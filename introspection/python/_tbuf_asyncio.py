@@ -88,6 +88,12 @@ class _Reader:
                 loop.remove_reader(fd)
             os.close(fd)
 
+    def leave_to_parent(self):
+        """After a fork, the loop's set of descriptors is still that of the parent, whose reader would go."""
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            os.close(fd)
+
     def __del__(self):
         # The loop went without a word.
         if self.fd >= 0:
@@ -106,6 +112,16 @@ def _get_reader(loop, region):
     arena = region.arena
     reader = readers.get(arena.address)
     return reader if reader is not None else _Reader(loop, region)
+
+
+def _after_fork():
+    for readers in list(_readers.values()):
+        for reader in readers.values():
+            reader.leave_to_parent()
+    _readers.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def attach(region, loop=None):
@@ -162,7 +178,7 @@ class _Call:
         self.abandoned = True
         self.result = None
         self.cancellable.cancel()
-        if self.reader is not None:
+        if self.reader is not None and self.reader.fd >= 0:
             poll = select.poll()
             poll.register(self.reader.fd, select.POLLIN)
             while not self.over and poll.poll(_ABANDON_MS):

@@ -4,6 +4,7 @@
 
 import asyncio
 import gc
+import os
 import selectors
 import threading
 import unittest
@@ -307,6 +308,19 @@ class AsyncioTest(CommonTests, pythontest.TestCase):
             threading.Thread(target=views.clear).start()
             while self.readers.count() != 0:
                 await asyncio.sleep(0.001)
+        self.run_loop(main())
+
+    def test_fork_leaves_the_reader_to_the_parent(self):
+        async def main():
+            changed = asyncio.Event()
+            self.view.connect("changed", lambda *arguments: changed.set())
+            child = os.fork()
+            if child == 0:
+                self.arena.close()
+                os._exit(0)
+            self.assertEqual(os.waitpid(child, 0), (child, 0))
+            self.same.announce()
+            await changed.wait()
         self.run_loop(main())
 
     def test_loops_leave_no_descriptors(self):
