@@ -25,7 +25,8 @@ KEEP = Tbuf.ArenaFlags.KEEP
 OPEN_OR_CREATE = Tbuf.ArenaFlags.OPEN_OR_CREATE
 REPLACE_STALE = Tbuf.ArenaFlags.REPLACE_STALE
 WAIT = Tbuf.ArenaFlags.WAIT
-__all__ += ["READ_ONLY", "KEEP", "OPEN_OR_CREATE", "REPLACE_STALE", "WAIT"]
+FOREIGN = Tbuf.ArenaFlags.FOREIGN
+__all__ += ["READ_ONLY", "KEEP", "OPEN_OR_CREATE", "REPLACE_STALE", "WAIT", "FOREIGN"]
 
 
 # Errors: each is the GLib.Error that the library gave, and Python's own as well.
@@ -482,7 +483,7 @@ class Arena(Tbuf.Arena, _tbuf.Arena):
         """Another handle on the same memory, with locks of its own."""
         if self.closed:
             raise _error(Tbuf.Error.CLOSED, "The arena was closed")
-        return Arena.open_fd(self, self.flags & READ_ONLY)
+        return Arena.open_fd(self, self.flags & (READ_ONLY | KEEP | FOREIGN))
 
     def __deepcopy__(self, memo):
         raise TypeError("shared memory is there once: bytes(arena) copies its contents, copy.copy(arena) opens it again")

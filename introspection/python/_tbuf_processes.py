@@ -42,7 +42,7 @@ def reduce_arena(arena):
     if arena.fileno() < 0:
         raise Tbuf.InvalidError("This arena is empty, and so it cannot be sent")
     identity = _identify(arena.fileno())
-    flags = arena.flags & (Tbuf.READ_ONLY | Tbuf.KEEP)
+    flags = arena.flags & (Tbuf.READ_ONLY | Tbuf.KEEP | Tbuf.FOREIGN)
     _add(arena, identity, bool(flags & Tbuf.READ_ONLY))
     if arena.name is not None:
         return _open_name, (arena.name, int(flags), identity, _make_claim(arena))

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import unittest
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
@@ -254,6 +255,19 @@ class ProcessesTest(pythontest.TestCase):
         arena.close()
         self.assertRaises(Tbuf.ClosedError, copy.copy, arena)
         self.assertRaises(Tbuf.ClosedError, copy.copy, view)
+
+    @unittest.skipIf(os.geteuid() != 0, "only root can give a file to another user")
+    def test_arenas_of_another_user_travel_as_they_were_opened(self):
+        name = self.name()
+        arena = Tbuf.Arena.create(name, 8)
+        os.chown(f"/dev/shm/{name}", 1, 1)
+        foreign = Tbuf.Arena.open(name, Tbuf.FOREIGN)
+        self.assertEqual(copy.copy(foreign).n_participants, 3)
+        pickled = pickle.dumps(foreign)
+        del foreign
+        pythontest.collect()
+        self.assertEqual(arena.n_participants, 1)
+        self.assertEqual(pickle.loads(pickled).n_participants, 2)
 
     def test_descriptors_do_not_leak(self):
         arena = next(self.arenas())
