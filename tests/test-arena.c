@@ -405,6 +405,18 @@ test_read_only (void)
 
   g_assert_false (tbuf_region_lock (TBUF_REGION (reader), TBUF_LOCK_MODE_SHARED, -1, NULL, &error));
   g_assert_error (error, TBUF_ERROR, TBUF_ERROR_READ_ONLY);
+  g_clear_error (&error);
+  g_assert_false (tbuf_region_recover (TBUF_REGION (reader), -1, NULL, NULL, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_READ_ONLY);
+  g_clear_error (&error);
+  g_assert_false (tbuf_region_upgrade (TBUF_REGION (reader), -1, NULL, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_READ_ONLY);
+  g_clear_error (&error);
+  g_assert_false (tbuf_region_unlock (TBUF_REGION (reader), &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_NOT_HELD);
+  g_clear_error (&error);
+  g_assert_false (tbuf_region_downgrade (TBUF_REGION (reader), &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_NOT_HELD);
 
   /* A reader counts: the name stays while it reads, and goes with it. */
   g_clear_object (&arena);

@@ -104,6 +104,47 @@ test_recovers_after_owner_death (void)
   assert_lock_fails (TBUF_REGION (arena), TBUF_LOCK_MODE_SHARED, 0, TBUF_ERROR_OWNER_DIED);
 }
 
+/* From then on it is another program, which knows nothing of the lock. */
+static void
+hold_and_exec (Peer     *parent,
+               gpointer  data)
+{
+  TbufArena *arena = open_again (data);
+
+  assert_locks (new_range (arena, 100, 100), TBUF_LOCK_MODE_EXCLUSIVE);
+  peer_tell (parent);
+  peer_wait (parent);
+  g_assert_cmpint (dup2 (parent->from_peer, STDIN_FILENO), ==, STDIN_FILENO);
+  close (parent->to_peer);
+  execl ("/bin/cat", "cat", NULL);
+  _exit (127);
+}
+
+static void
+test_exec_is_the_owners_death (void)
+{
+  g_autoptr (TbufArena) arena = new_arena ();
+  g_autoptr (TbufRegion) region = new_range (arena, 150, 100);
+  gboolean was_abandoned = FALSE;
+  Peer peer = peer_start (hold_and_exec, arena);
+
+  g_assert_true (peer_wait (&peer));
+  assert_lock_fails (region, TBUF_LOCK_MODE_EXCLUSIVE, 0, TBUF_ERROR_BUSY);
+  peer_tell (&peer);
+  g_assert_false (peer_wait (&peer));
+  assert_lock_fails (region, TBUF_LOCK_MODE_EXCLUSIVE, -1, TBUF_ERROR_OWNER_DIED);
+  g_assert_cmpint (kill (peer.pid, 0), ==, 0);
+  g_assert_cmpuint (tbuf_arena_get_n_participants (arena), ==, 1);
+  g_assert_true (tbuf_region_recover (region, 0, &was_abandoned, NULL, NULL));
+  g_assert_true (was_abandoned);
+  assert_unlocks (region);
+
+  /* It reads to the end of its input. */
+  close (peer.to_peer);
+  peer.to_peer = -1;
+  peer_join (&peer);
+}
+
 static void
 fill_until_killed (Peer     *parent,
                    gpointer  data)
@@ -339,6 +380,7 @@ main (int    argc,
 
   g_test_add_func ("/tbuf/lock/other-process-excludes", test_other_process_excludes);
   g_test_add_func ("/tbuf/lock/recovers-after-owner-death", test_recovers_after_owner_death);
+  g_test_add_func ("/tbuf/lock/exec-is-the-owners-death", test_exec_is_the_owners_death);
   g_test_add_func ("/tbuf/lock/dead-owner-makes-room", test_dead_owner_makes_room);
   g_test_add_func ("/tbuf/lock/dead-recoverer-leaves-it-abandoned", test_dead_recoverer_leaves_it_abandoned);
   g_test_add_func ("/tbuf/lock/fork-can-ask", test_fork_can_ask);

@@ -117,6 +117,55 @@ test_the_last_thread_that_shares_is_known (Fixture       *self,
   assert_unlocks (self->shared);
 }
 
+static gpointer
+lock_and_end (gpointer data)
+{
+  assert_locks (data, TBUF_LOCK_MODE_EXCLUSIVE);
+  return NULL;
+}
+
+/* A lock is the object's: the end of the thread that took it is not its owner's
+ * death, and any other thread may release it. */
+static void
+test_outlives_its_thread (Fixture       *self,
+                          gconstpointer  data)
+{
+  g_thread_join (g_thread_new ("owner", lock_and_end, self->shared));
+  g_assert_cmpint (tbuf_region_get_lock_state (self->other), ==, TBUF_LOCK_STATE_EXCLUSIVE);
+  assert_lock_fails (self->other, TBUF_LOCK_MODE_SHARED, 0, TBUF_ERROR_BUSY);
+  assert_lock_fails (self->other, TBUF_LOCK_MODE_SHARED, 30000, TBUF_ERROR_TIMED_OUT);
+  assert_lock_fails (self->shared, TBUF_LOCK_MODE_SHARED, 2000, TBUF_ERROR_TIMED_OUT);
+
+  g_assert_cmpint (tbuf_region_get_held_mode (self->shared), ==, TBUF_LOCK_MODE_EXCLUSIVE);
+  assert_unlocks (self->shared);
+  assert_locks (self->other, TBUF_LOCK_MODE_EXCLUSIVE);
+  assert_unlocks (self->other);
+}
+
+/* Those who wait at another handle are none of its business: they get the range
+ * when what was locked through the closed one is unlocked. */
+static void
+test_closed_handle_still_unlocks (Fixture       *self,
+                                  gconstpointer  data)
+{
+  g_autoptr (TbufArena) another = open_again (self->arena);
+  g_autoptr (TbufRegion) theirs = new_range (another, 32, 64);
+  GThread *waiter;
+
+  assert_locks (self->shared, TBUF_LOCK_MODE_EXCLUSIVE);
+  waiter = g_thread_new ("waiter", write_once, theirs);
+  table_await_entitled (&self->table, 1);
+  tbuf_arena_close (self->arena);
+  assert_lock_fails (self->other, TBUF_LOCK_MODE_SHARED, -1, TBUF_ERROR_CLOSED);
+  assert_lock_fails (self->other, TBUF_LOCK_MODE_SHARED, 0, TBUF_ERROR_CLOSED);
+  table_await_entitled (&self->table, 1);
+
+  assert_unlocks (self->shared);
+  assert_unlock_fails (self->shared, TBUF_ERROR_NOT_HELD);
+  assert_unlock_fails (self->other, TBUF_ERROR_NOT_HELD);
+  g_thread_join (waiter);
+}
+
 #define ADD(name, func) g_test_add ("/tbuf/lock/" name, Fixture, NULL, set_up, func, tear_down)
 
 int
@@ -126,6 +175,8 @@ main (int    argc,
   g_test_init (&argc, &argv, NULL);
 
   ADD ("threads-of-one-object-let-a-writer-in", test_threads_of_one_object_let_a_writer_in);
+  ADD ("outlives-its-thread", test_outlives_its_thread);
+  ADD ("closed-handle-still-unlocks", test_closed_handle_still_unlocks);
   ADD ("the-last-thread-that-shares-is-known", test_the_last_thread_that_shares_is_known);
 
   return g_test_run ();

@@ -294,7 +294,7 @@ static void
 fill_table (const Table *table,
             GRand       *random)
 {
-  guint32 state = (guint32) g_rand_int_range (random, 1, 6), id = (guint32) choose_value (table, random);
+  guint32 state = (guint32) g_rand_int_range (random, 1, TBUF_RECORD_REPAIRED + 1), id = (guint32) choose_value (table, random);
   guint64 owner = (guint64) g_rand_int_range (random, 0, 4);
   gboolean alike = g_rand_boolean (random);
 
@@ -309,7 +309,7 @@ fill_table (const Table *table,
       record->ticket = i;
       record->start = table->starts[i] = 0;
       record->end = table->ends[i] = G_MAXUINT64;
-      record->state = alike ? state : (guint32) g_rand_int_range (random, 1, 6);
+      record->state = alike ? state : (guint32) g_rand_int_range (random, 1, TBUF_RECORD_REPAIRED + 1);
     }
   memset (table->words->used, 0xff, sizeof table->words->used);
   memset (table->words->waiting, g_rand_boolean (random) ? 0xff : 0, sizeof table->words->waiting);

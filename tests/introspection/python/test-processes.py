@@ -136,6 +136,55 @@ class ProcessesTest(pythontest.TestCase):
             with arena["A"].recover(timeout=60) as guard:
                 self.assertTrue(guard.was_abandoned)
 
+    def test_start_in_the_middle_of_lock_traffic(self):
+        program = textwrap.dedent("""
+            import multiprocessing, sys, threading
+            import gi
+            gi.require_version("Tbuf", "1")
+            from gi.repository import Tbuf
+
+            def add(view, n, wide):
+                for i in range(n):
+                    with (wide if i % 3 == 0 else view).lock(shared=i % 7 == 0):
+                        if i % 7 != 0:
+                            view[0] += 1
+
+            def add_until(view, wide, done):
+                global count
+                while not done.is_set():
+                    add(view, 70, wide)
+                    with lock:
+                        count += 60
+
+            if __name__ == "__main__":
+                context = multiprocessing.get_context(sys.argv[1])
+                arena = Tbuf.Arena.new(64)
+                views = [arena.create_view("i8")[:1] for i in range(2)]
+                lock, count, done = threading.Lock(), 0, threading.Event()
+                threads = [threading.Thread(target=add_until, args=(view, arena.create_view("i8"), done)) for view in views]
+                for thread in threads:
+                    thread.start()
+                for i in range(4):
+                    process = context.Process(target=add, args=(views[i % 2], 700, arena.create_view("i8")))
+                    process.start()
+                    process.join(60)
+                    assert process.exitcode == 0, process.exitcode
+                    with lock:
+                        count += 600
+                done.set()
+                for thread in threads:
+                    thread.join()
+                assert views[0][0] == count, (views[0][0], count)
+                assert arena.lock_state == Tbuf.LockState.FREE
+            """)
+        for method in METHODS:
+            with self.subTest(method=method), self.program(program) as path:
+                # As below: GLib's slices.
+                result = subprocess.run([sys.executable, path, method], text=True, stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=100,
+                                        env=os.environ | {"G_SLICE": "always-malloc"})
+                self.assertEqual((result.stdout, result.returncode), ("", 0))
+
     def test_programs_say_nothing_and_leave_nothing(self):
         program = textwrap.dedent("""
             import multiprocessing, os, signal, sys
