@@ -25,8 +25,8 @@
 
 /* How often a waiter looks for itself whether those it waits for still live: less
  * often where many wait, as each look takes longer then, and there are more of them. */
-#define BACKSTOP_US 10000
-#define BACKSTOP_PER_WAITER_US 20
+#define BACKSTOP_US 5000
+#define BACKSTOP_PER_WAITER_US 25
 
 /* What a look is worth, beyond the time that is left: a grant may have come. */
 #define LAST_LOOK_GUARD_US 1000
@@ -142,7 +142,7 @@ is_hopeless (TbufWait *self)
   if (!self->suspects_deadlock && waited < self->next_walk)
     return FALSE;
 
-  self->next_walk = self->next_walk == 0 ? PATIENCE_US : MAX (2 * waited, 2 * BACKSTOP_US);
+  self->next_walk = self->next_walk == 0 ? PATIENCE_US : MAX (2 * waited, 4 * BACKSTOP_US);
   self->suspects_deadlock =
     (self->claim.partner != 0 && tbuf_lock_table_has_upgrader (self->table, &self->claim, self->index)) ||
     (self->owner != 0 && tbuf_lock_table_would_deadlock (self->table, &self->claim, self->index, self->owner));
