@@ -12,17 +12,17 @@ from gi.repository import Tbuf
 arena = Tbuf.Arena.open(sys.argv[1], Tbuf.ArenaFlags.NONE)
 
 
-def say(*words):
+def say(*words: object) -> None:
     print(*words, flush=True)
 
 
-def show(n_locks, what=""):
+def show(n_locks: int, what: str = "") -> None:
     """Say what was done, and hold the locks until the demo has seen them."""
     say("holding", n_locks, what)
     sys.stdin.readline()
 
 
-def floats():
+def floats() -> None:
     with arena["A"].lock(), arena["B"].lock(), arena["C"].lock():
         A = np.asarray(arena["A"])
         B = np.asarray(arena["B"])
@@ -33,14 +33,14 @@ def floats():
         show(3, "A[i] = i % 1000, B[i] = 0.5, C = A + B")
 
 
-def ints():
+def ints() -> None:
     with arena["D"].lock():
         D = np.asarray(arena["D"])
         D[:] = np.arange(D.size) % 1000
         show(1, "D[i] = i % 1000")
 
 
-def check():
+def check() -> None:
     """Sum up each array, each item times its place, so that the order counts too."""
     with arena.lock(shared=True):
         for name in ("A", "B", "C") if arena.get_phase() == "floats" else ("D", "E"):

@@ -15,7 +15,7 @@ N_BYTES = 10
 LITTLE = Tbuf.ByteOrder.LITTLE  # said, so that the bytes are the same on every machine
 
 
-def set_items(name):
+def set_items(name: str) -> None:
     """What the other process does: it opens the arena by its name and sets each int16 item to its index."""
     arena = Tbuf.Arena.open(name, Tbuf.ArenaFlags.NONE)
     items = Tbuf.Int8View.new(arena, 0, N_BYTES).cast(Tbuf.Dtype.INT16, LITTLE)
@@ -24,7 +24,7 @@ def set_items(name):
             items[i] = i
 
 
-def show(name):
+def show(name: str) -> None:
     arena = Tbuf.Arena.create(name, N_BYTES, Tbuf.ArenaFlags.NONE)
 
     # Three views of the same bytes; two int32 fit into the first eight of them.
