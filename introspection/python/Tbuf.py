@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What makes libtbuf feel at home in Python. All of it is sugar: the work is done in C."""
 
-import errno
 import functools
 import itertools
 import math
@@ -10,14 +9,15 @@ import sys
 
 from gi._gi import FunctionInfo
 from gi.module import get_introspection_module
-from gi.overrides import _tbuf, _tbuf_processes as processes, override
+from gi.overrides import _tbuf, _tbuf_errors as errors, _tbuf_processes as processes, override
+from gi.overrides._tbuf_errors import *
 from gi.repository import GLib, GObject
 
 Tbuf = get_introspection_module("Tbuf")
 
-__all__ = []
+__all__ = list(errors.__all__)
 
-_DOMAIN = GLib.quark_to_string(Tbuf.error_quark())
+_error = errors.make
 
 # Shortcuts for the flags.
 READ_ONLY = Tbuf.ArenaFlags.READ_ONLY
@@ -27,113 +27,6 @@ REPLACE_STALE = Tbuf.ArenaFlags.REPLACE_STALE
 WAIT = Tbuf.ArenaFlags.WAIT
 FOREIGN = Tbuf.ArenaFlags.FOREIGN
 __all__ += ["READ_ONLY", "KEEP", "OPEN_OR_CREATE", "REPLACE_STALE", "WAIT", "FOREIGN"]
-
-
-# Errors: each is the GLib.Error that the library gave, and Python's own as well.
-
-# What a code is to Python: the exceptions, and the errno of those that have one.
-_ERRORS = {
-    "INVALID": (ValueError, None),
-    "RANGE": (IndexError, None),
-    "ALIGNMENT": (ValueError, None),
-    "DTYPE": (ValueError, None),
-    "NOT_CONTIGUOUS": (BufferError, None),
-    "NOT_NATIVE": (BufferError, None),
-    "FORMAT": (ValueError, None),
-    "VERSION": (ValueError, None),
-    "EXISTS": (ValueError, None),
-    "NOT_FOUND": (LookupError, None),
-    "PERMISSION": (PermissionError, errno.EACCES),
-    "READ_ONLY": ((ValueError, BufferError), None),
-    "NO_SPACE": (OSError, errno.ENOSPC),
-    "BUSY": (BlockingIOError, errno.EAGAIN),
-    "TIMED_OUT": (TimeoutError, errno.ETIMEDOUT),
-    "DEADLOCK": (OSError, errno.EDEADLK),
-    "OWNER_DIED": (OSError, errno.EOWNERDEAD),
-    "NOT_HELD": (RuntimeError, None),
-    "NOT_LIVE": (BufferError, None),
-    "DETACHED": (BufferError, None),
-    "CLOSED": ((ValueError, BufferError), None),
-    "INFEASIBLE": (ValueError, None),
-}
-
-
-def _make_error_class(name, bases, code, number=None):
-    def __init__(self, message="unknown error", domain=_DOMAIN, code=code):
-        GLib.Error.__init__(self, message, domain, int(code))
-        if number is not None:
-            self.errno = number
-
-    def __str__(self):
-        return self.message
-
-    # RuntimeError is a base of GLib.Error already.
-    bases = tuple(base for base in bases if base is not RuntimeError)
-    error_class = type(name, bases, {
-        "__doc__": "A Tbuf.Error as an exception of Python.",
-        "__init__": __init__,
-        "__module__": "gi.repository.Tbuf",
-        "__str__": __str__,
-    })
-    globals()[name] = error_class
-    __all__.append(name)
-    return error_class
-
-
-def _make_error_classes():
-    classes = {}
-    for code_name, (python_errors, number) in _ERRORS.items():
-        code = getattr(Tbuf.Error, code_name)
-        if not isinstance(python_errors, tuple):
-            python_errors = (python_errors,)
-        name = code_name.title().replace("_", "") + "Error"
-        classes[int(code)] = _make_error_class(name, (GLib.Error, *python_errors), code, number)
-    return classes
-
-
-_error_classes = _make_error_classes()
-
-# The names of arenas are those of files, while arrays and phases are looked up as in a dict.
-_make_error_class("KeyNotFoundError", (NotFoundError, KeyError), Tbuf.Error.NOT_FOUND)
-_make_error_class("ArenaNotFoundError", (NotFoundError, FileNotFoundError), Tbuf.Error.NOT_FOUND, errno.ENOENT)
-_make_error_class("ArenaExistsError", (ExistsError, FileExistsError), Tbuf.Error.EXISTS, errno.EEXIST)
-_error_classes[int(Tbuf.Error.NOT_FOUND)] = KeyNotFoundError
-
-
-def _make_error(message, domain, code):
-    if domain != _DOMAIN:
-        return GLib.Error(message, domain, code)
-    return _error_classes.get(code, GLib.Error)(message, domain, code)
-
-
-def _error(code, message):
-    return _make_error(message, _DOMAIN, int(code))
-
-
-def _with_errors(call):
-    """The function, raising Python's errors in place of a bare GLib.Error."""
-    @functools.wraps(call, assigned=("__name__", "__doc__"), updated=())
-    def wrapper(*args, **kwargs):
-        try:
-            return call(*args, **kwargs)
-        except GLib.Error as error:
-            if type(error) is not GLib.Error or error.domain != _DOMAIN:
-                raise
-            raise _make_error(error.message, error.domain, error.code) from None
-    return wrapper
-
-
-def _naming_arenas(call):
-    """The function, whose names are those of arenas and so, to Python, of files."""
-    @functools.wraps(call)
-    def wrapper(*args, **kwargs):
-        try:
-            return call(*args, **kwargs)
-        except KeyNotFoundError as error:
-            raise ArenaNotFoundError(error.message) from None
-        except ExistsError as error:
-            raise ArenaExistsError(error.message) from None
-    return wrapper
 
 
 # Arguments as Python programs have them at hand.
@@ -205,6 +98,10 @@ def _parse_timeout(timeout):
         raise ValueError(f"timeout is {timeout!r}: it takes seconds from 0 on, or None to wait for ever")
     # Beyond 2⁶² µs, 146,000 years, is for ever, as it is to lock().
     return math.ceil(timeout * 1_000_000) if timeout * 1_000_000 < 2**62 else -1
+
+
+Guard = _tbuf.Guard
+__all__.append("Guard")
 
 
 # Regions: what arenas and views have in common.
@@ -283,21 +180,21 @@ class Region(Tbuf.Region, _tbuf.Region):
             if "asyncio" in sys.modules and sys.modules["asyncio"]._get_running_loop() is not None:
                 self.attach()
 
-    def connect(self, signal, handler, *args):
-        self._watch_for(signal)
-        return super().connect(signal, handler, *args)
+    def connect(self, detailed_signal, handler, *args):
+        self._watch_for(detailed_signal)
+        return super().connect(detailed_signal, handler, *args)
 
-    def connect_after(self, signal, handler, *args):
-        self._watch_for(signal)
-        return super().connect_after(signal, handler, *args)
+    def connect_after(self, detailed_signal, handler, *args):
+        self._watch_for(detailed_signal)
+        return super().connect_after(detailed_signal, handler, *args)
 
-    def connect_object(self, signal, handler, *args):
-        self._watch_for(signal)
-        return super().connect_object(signal, handler, *args)
+    def connect_object(self, detailed_signal, handler, *args):
+        self._watch_for(detailed_signal)
+        return super().connect_object(detailed_signal, handler, *args)
 
-    def connect_object_after(self, signal, handler, *args):
-        self._watch_for(signal)
-        return super().connect_object_after(signal, handler, *args)
+    def connect_object_after(self, detailed_signal, handler, *args):
+        self._watch_for(detailed_signal)
+        return super().connect_object_after(detailed_signal, handler, *args)
 
     def __array__(self, dtype=None, copy=None):
         """numpy uses the buffer itself, and comes here for the error where there is none."""
@@ -323,7 +220,7 @@ class Arena(Tbuf.Arena, _tbuf.Arena):
         return Tbuf.Arena.new(size)
 
     @staticmethod
-    @_naming_arenas
+    @errors.naming_arenas
     def new_for_layout(layout, name=None, flags=Tbuf.ArenaFlags(0)):
         """An arena for the arrays of a layout, which is planned if it was not yet."""
         if not layout.is_planned():
@@ -331,13 +228,13 @@ class Arena(Tbuf.Arena, _tbuf.Arena):
         return Tbuf.Arena.new_for_layout(layout, name, flags)
 
     @staticmethod
-    @_naming_arenas
+    @errors.naming_arenas
     def create(name, size, flags=Tbuf.ArenaFlags(0)):
         """A new arena that other processes open by its name."""
         return Tbuf.Arena.create(name, size, flags)
 
     @staticmethod
-    @_naming_arenas
+    @errors.naming_arenas
     def open(name, flags=Tbuf.ArenaFlags(0)):
         """The arena of that name."""
         return Tbuf.Arena.open(name, flags)
@@ -348,7 +245,7 @@ class Arena(Tbuf.Arena, _tbuf.Arena):
         return Tbuf.Arena.open_fd(fd if isinstance(fd, int) else fd.fileno(), flags)
 
     @staticmethod
-    @_naming_arenas
+    @errors.naming_arenas
     def unlink(name):
         """Take the name away; those who have the arena open keep it."""
         return Tbuf.Arena.unlink(name)
@@ -850,7 +747,7 @@ __all__.append("Plan")
 def _wrap_methods(raw):
     for name, call in list(vars(raw).items()):
         if isinstance(call, FunctionInfo) and call.can_throw_gerror():
-            wrapper = _with_errors(call if call.is_method() else getattr(raw, name))
+            wrapper = errors.raising(call if call.is_method() else getattr(raw, name))
             setattr(raw, name, wrapper if call.is_method() else staticmethod(wrapper))
 
 
@@ -862,12 +759,11 @@ def _wrap_all():
         if isinstance(raw, type):
             _wrap_methods(raw)
         elif isinstance(raw, FunctionInfo) and raw.can_throw_gerror():
-            globals()[name] = _with_errors(raw)
+            globals()[name] = errors.raising(raw)
             __all__.append(name)
 
 
 _wrap_all()
-
 
 
 def _wrap_fill(leaf):
@@ -892,4 +788,4 @@ for _name in dir(Tbuf):
 for _view in Tbuf.Int32View, Tbuf.Uint32View:
     _view.atomic_wait = _atomic_wait
 
-_tbuf.register(GObject.Object, Region, Arena, View, _make_error)
+_tbuf.register(GObject.Object, Region, Arena, View, errors.make_from)
