@@ -430,11 +430,6 @@ class View(Tbuf.View, _tbuf.View):
         """the view with its axes reversed"""
         return self.transpose()
 
-    def numpy(self):
-        """The view as a numpy.ndarray over the same memory."""
-        import numpy
-        return numpy.asarray(self)
-
     @property
     def byte_order(self):
         """the order of the bytes of an item, Tbuf.ByteOrder.LITTLE or BIG"""

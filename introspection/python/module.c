@@ -488,7 +488,28 @@ view_get_dlpack_device (PyObject *self,
   return Py_BuildValue ("(ii)", TBUF_PYTHON_DLPACK_CPU, 0);
 }
 
+static PyObject *
+view_numpy (PyObject *self,
+            PyObject *unused)
+{
+  static PyObject *asarray;
+
+  if (asarray == NULL)
+    {
+      PyObject *numpy = PyImport_ImportModule ("numpy");
+
+      asarray = numpy != NULL ? PyObject_GetAttrString (numpy, "asarray") : NULL;
+      Py_XDECREF (numpy);
+      if (asarray == NULL)
+        return NULL;
+    }
+
+  return PyObject_CallFunctionObjArgs (asarray, self, NULL);
+}
+
 static PyMethodDef view_methods[] = {
+  { "numpy", view_numpy, METH_NOARGS,
+    PyDoc_STR ("numpy($self, /)\n--\n\nThe view as a numpy.ndarray over the same memory.") },
   { "__dlpack__", (PyCFunction) (void (*) (void)) tbuf_python_view_dlpack, METH_VARARGS | METH_KEYWORDS,
     PyDoc_STR ("__dlpack__($self, /, *, stream=None, max_version=None, dl_device=None, copy=None)\n--\n\n"
                "A capsule for torch.from_dlpack() and its like, over the same memory unless a copy is asked for.") },
