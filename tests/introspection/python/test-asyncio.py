@@ -305,9 +305,11 @@ class AsyncioTest(CommonTests, pythontest.TestCase):
             view.connect("locked", pythontest.ignore)
             views = [view]
             del view
-            threading.Thread(target=views.clear).start()
-            while self.readers.count() != 0:
-                await asyncio.sleep(0.001)
+            thread = threading.Thread(target=views.clear)
+            thread.start()
+            thread.join()
+            await asyncio.sleep(0)
+            self.assertEqual(self.readers.count(), 0)
         self.run_loop(main())
 
     def test_fork_leaves_the_reader_to_the_parent(self):
