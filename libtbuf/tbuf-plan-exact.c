@@ -558,7 +558,7 @@ conclude (TbufPlanExact *self,
   return TRUE;
 }
 
-/* Takes an item from among the unplaced ones of a branch, or puts it back: the slice is then as it was. */
+/* Takes an item from among the unplaced ones of a branch. */
 static void
 take_item (TbufPlanExact *self,
            Branch        *branch,
@@ -579,19 +579,28 @@ take_item (TbufPlanExact *self,
     self->n_crossing[s]--;
 }
 
+/* Undoes a placement. */
 static void
-put_back_item (TbufPlanExact *self,
-               Branch        *branch,
+displace_item (TbufPlanExact *self,
                guint          item)
 {
   const Fact *fact = &self->facts[item];
 
-  branch->n_list++;
   self->is_placed[item] = FALSE;
   for (guint s = fact->first; s < fact->end; s++)
     self->total[s] += fact->size;
   for (guint s = fact->first; s + 1 < fact->end; s++)
     self->n_crossing[s]++;
+}
+
+/* Puts back what was taken: the slice is then as it was. */
+static void
+put_back_item (TbufPlanExact *self,
+               Branch        *branch,
+               guint          item)
+{
+  branch->n_list++;
+  displace_item (self, item);
 }
 
 /* Searches the two or more sides of the borders that nothing crosses any more since @item was placed. */
@@ -631,7 +640,12 @@ search_sides (TbufPlanExact *self,
       rank_items (self, side.list, side.n_list);
       outcome = search (self, &side);
       if (outcome != TBUF_PLAN_FOUND)
-        undo_changes (self, mark);
+        {
+          undo_changes (self, mark);
+          /* What was found for the other sides is of no use, and still placed. */
+          for (guint j = 0; j < n_done; j++)
+            displace_item (self, branch->list[j]);
+        }
       n_done += side.n_list;
     }
 
@@ -737,8 +751,14 @@ search (TbufPlanExact *self,
       (self->n_tries % 64 == 0 && self->attempt->is_over (self->attempt->target, self->attempt->data)))
     return TBUF_PLAN_ABORTED;
 
+  /* The two sides of a border are ranked anew, and what has been passed over depends on that. */
   for (guint i = 0; i < branch->n_list; i++)
-    key += tbuf_plan_mix (tbuf_plan_mix ((guint64) self->low[branch->list[i]]) + branch->list[i]);
+    {
+      guint item = branch->list[i];
+      guint64 place = tbuf_plan_mix (tbuf_plan_mix ((guint64) self->low[item]) + (guint64) self->rank[item]);
+
+      key += tbuf_plan_mix (place + item);
+    }
   memo = &self->memos[key % N_MEMOS];
   if (memo->key == key && (memo->floor < branch->floor || (memo->floor == branch->floor && memo->rank <= branch->rank)))
     return TBUF_PLAN_EXHAUSTED;
