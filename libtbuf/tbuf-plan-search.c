@@ -10,24 +10,39 @@
  * A problem is cut into parts, and the plan is as high as its highest part. So
  * a part is done as soon as it is not higher than another one has to be. */
 
-/* One item above the other: a plan for those who have no time at all. */
+static gint
+compare_indices (gconstpointer a,
+                 gconstpointer b)
+{
+  const TbufPlanItem *one = *(TbufPlanItem *const *) a;
+  const TbufPlanItem *other = *(TbufPlanItem *const *) b;
+
+  return one->index < other->index ? -1 : one->index > other->index;
+}
+
+/* One item above the other: a plan for those who have no time at all. In the order
+ * in which they came, so that it is never higher than without sharing: in another
+ * one, alignments can leave larger gaps. */
 static void
 stack_items (TbufPlanPart *part)
 {
+  g_autofree TbufPlanItem **items = g_new (TbufPlanItem *, part->n_items);
   guint64 top = 0;
 
   for (guint i = 0; i < part->n_items; i++)
-    if (part->items[i].is_fixed)
-      top = MAX (top, part->items[i].offset + part->items[i].size);
+    {
+      items[i] = &part->items[i];
+      if (items[i]->is_fixed)
+        top = MAX (top, items[i]->offset + items[i]->size);
+    }
 
+  qsort (items, part->n_items, sizeof *items, compare_indices);
   for (guint i = 0; i < part->n_items; i++)
     {
-      TbufPlanItem *item = &part->items[i];
-
-      if (item->is_fixed)
+      if (items[i]->is_fixed)
         continue;
-      item->offset = tbuf_plan_align (top, item->alignment);
-      top = item->offset + item->size;
+      items[i]->offset = tbuf_plan_align (top, items[i]->alignment);
+      top = items[i]->offset + items[i]->size;
     }
 
   part->height = tbuf_plan_part_get_height (part);
