@@ -255,7 +255,8 @@ tbuf_plan_parts_new (const TbufPlanProblem *problem)
       if (buffers[i].size > 0)
         by_start[n_sized++] = i;
     }
-  memcpy (by_end, by_start, n_sized * sizeof *by_end);
+  if (n_sized > 0)
+    memcpy (by_end, by_start, n_sized * sizeof *by_end);
   g_qsort_with_data (by_start, (int) n_sized, sizeof *by_start, compare_starts, problem->buffers);
   g_qsort_with_data (by_end, (int) n_sized, sizeof *by_end, compare_ends, problem->buffers);
 
