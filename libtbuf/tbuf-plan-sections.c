@@ -66,10 +66,17 @@ measure_breadths (TbufPlanPart  *self,
 
       for (item->breadth = 0; left < right; left /= 2, right /= 2)
         {
+          /* MAX () computes what it returns a second time. */
           if (left % 2 == 1)
-            item->breadth = MAX (item->breadth, tree[left++]);
+            {
+              item->breadth = MAX (item->breadth, tree[left]);
+              left++;
+            }
           if (right % 2 == 1)
-            item->breadth = MAX (item->breadth, tree[--right]);
+            {
+              right--;
+              item->breadth = MAX (item->breadth, tree[right]);
+            }
         }
     }
 }

@@ -90,7 +90,7 @@ assert_holds (TbufPlan     *plan,
     {
       const Buffer *a = &buffers[i];
 
-      unshared = (unshared + a->alignment - 1) / a->alignment * a->alignment + a->size;
+      unshared += a->size > 0 ? a->size + a->alignment - 1 : 0;
       g_assert_cmpuint (offsets[i] % a->alignment, ==, 0);
       height = MAX (height, offsets[i] + a->size);
       for (guint j = 0; j < i; j++)
@@ -467,9 +467,9 @@ test_one_thread_is_deterministic (void)
 {
   g_autoptr (GRand) random = g_rand_new_with_seed (3);
 
-  for (guint round = 0; round < 50; round++)
+  for (guint round = 0; round < 20; round++)
     {
-      Buffer buffers[12];
+      Buffer buffers[9];
       g_autoptr (GBytes) offsets = NULL;
 
       make_random_buffers (random, buffers, G_N_ELEMENTS (buffers), 8);
@@ -714,7 +714,7 @@ test_cancelled_search_keeps_its_best_plan (void)
   Buffer buffers[300];
 
   make_random_buffers (random, buffers, G_N_ELEMENTS (buffers), 60);
-  for (guint round = 0; round < 20; round++)
+  for (guint round = 0; round < 10; round++)
     {
       g_autoptr (TbufPlan) plan = tbuf_plan_new ();
       g_autoptr (GAsyncQueue) started = g_async_queue_new ();
