@@ -144,11 +144,35 @@ compare_sightings (const void *a,
   return x->ticket < y->ticket ? -1 : x->ticket > y->ticket;
 }
 
-/* Copies what is held and what is abandoned, the phase and the announcements.
- * Only a copy made under the guard, or between two equal even sequences, counts. */
+/* Copies the announcements that are new since the last look: the ring is longer
+ * than all the rest is as a rule. */
+static void
+copy_announcements (TbufWords *words,
+                    TbufLook  *look,
+                    guint64    n_known)
+{
+  guint64 n = __atomic_load_n (&words->n_announced, __ATOMIC_RELAXED);
+  guint64 n_new = MIN (n - n_known, TBUF_N_ANNOUNCEMENTS);
+
+  look->n_announced = n;
+  for (guint64 i = n - n_new; i != n; i++)
+    {
+      TbufAnnouncement *announcement = &words->announcements[i % TBUF_N_ANNOUNCEMENTS];
+
+      look->announcements[i % TBUF_N_ANNOUNCEMENTS] = (TbufAnnouncement) {
+        __atomic_load_n (&announcement->start, __ATOMIC_RELAXED),
+        __atomic_load_n (&announcement->end, __ATOMIC_RELAXED),
+      };
+    }
+}
+
+/* Copies what is held and what is abandoned, the phase and the announcements from
+ * n_announced on. Only a copy made under the guard, or between two equal even
+ * sequences, counts. */
 static void
 copy_table (TbufLockTable *table,
-            TbufLook      *look)
+            TbufLook      *look,
+            guint64        n_announced)
 {
   TbufWords *words = table->words;
   guint32 high = get_high (table);
@@ -177,12 +201,7 @@ copy_table (TbufLockTable *table,
 
   look->n_sightings = n;
   look->phase = __atomic_load_n (&words->phase, __ATOMIC_RELAXED);
-  look->n_announced = __atomic_load_n (&words->n_announced, __ATOMIC_RELAXED);
-  for (guint i = 0; i < TBUF_N_ANNOUNCEMENTS; i++)
-    {
-      look->announcements[i].start = __atomic_load_n (&words->announcements[i].start, __ATOMIC_RELAXED);
-      look->announcements[i].end = __atomic_load_n (&words->announcements[i].end, __ATOMIC_RELAXED);
-    }
+  copy_announcements (words, look, n_announced);
 }
 
 /* A reader can't reap the dead, but it can tell that they are. */
@@ -214,16 +233,18 @@ take_a_look (TbufWatcher *self)
 {
   TbufLockTable *table = &self->mapping->table;
   TbufWords *words = table->words;
+  guint64 n_announced;
 
   if (self->look == NULL)
     self->look = g_new0 (TbufLook, 1);
+  n_announced = self->look->n_announced;
 
   if (!self->mapping->read_only)
     {
       if (tbuf_guard_enter (table, GUARD_TIMEOUT_US) != TBUF_GUARD_ENTERED)
         return FALSE;
 
-      copy_table (table, self->look);
+      copy_table (table, self->look, n_announced);
       tbuf_guard_leave (table);
     }
   else
@@ -234,17 +255,21 @@ take_a_look (TbufWatcher *self)
         {
           guint32 sequence = __atomic_load_n (&words->table_sequence, __ATOMIC_ACQUIRE);
 
-          copy_table (table, self->look);
+          copy_table (table, self->look, n_announced);
           __atomic_thread_fence (__ATOMIC_ACQUIRE);
           consistent = (sequence & 1) == 0 && sequence == __atomic_load_n (&words->table_sequence, __ATOMIC_RELAXED);
         }
 
       if (!consistent)
-        return FALSE;
+        {
+          self->look->n_announced = n_announced;
+          return FALSE;
+        }
       drop_dead (table, self->look);
     }
 
-  qsort (self->look->sightings, self->look->n_sightings, sizeof (TbufSighting), compare_sightings);
+  if (self->look->n_sightings > 1)
+    qsort (self->look->sightings, self->look->n_sightings, sizeof (TbufSighting), compare_sightings);
   return TRUE;
 }
 
