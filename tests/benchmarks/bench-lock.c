@@ -18,14 +18,9 @@ static void
 time_calls (gpointer  data,
             double   *values)
 {
-  const Calls *calls = data;
-  guint64 n = bench_scale (calls->n);
-  double start = bench_get_time ();
+  Calls *calls = data;
 
-  for (guint64 i = 0; i < n; i++)
-    lock_and_unlock (&calls->lock);
-
-  values[0] = (bench_get_time () - start) / (double) n;
+  values[0] = bench_time_calls (lock_and_unlock, &calls->lock, calls->n);
 }
 
 static void

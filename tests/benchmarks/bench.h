@@ -26,6 +26,9 @@ gboolean    bench_wants         (const char  *section);
 guint64     bench_scale         (guint64      n);
 double      bench_get_time      (void);
 void        bench_pin           (guint        cpu);
+double      bench_time_calls    (void       (*func) (gpointer data),
+                                 gpointer     data,
+                                 guint64      n);
 
 BenchTable *bench_table_new     (const char  *title,
                                  const char  *first_column,

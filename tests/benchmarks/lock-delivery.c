@@ -293,12 +293,10 @@ static void
 time_watched (gpointer  data,
               double   *values)
 {
-  const Watched *watched = data;
+  Watched *watched = data;
   Channel channel = { .listen = listen_to_locks, .region = watched->lock.data };
-  guint64 n = bench_scale (N_CALLS);
   cpu_set_t before;
   pid_t pid = 0;
-  double start;
 
   sched_getaffinity (0, sizeof before, &before);
   memset (event_log, 0, sizeof *event_log);
@@ -312,10 +310,7 @@ time_watched (gpointer  data,
     }
 
   bench_pin (0);
-  start = bench_get_time ();
-  for (guint64 i = 0; i < n; i++)
-    lock_and_unlock (&watched->lock);
-  values[0] = (bench_get_time () - start) / (double) n;
+  values[0] = bench_time_calls (lock_and_unlock, &watched->lock, N_CALLS);
   sched_setaffinity (0, sizeof before, &before);
 
   if (pid > 0)

@@ -21,8 +21,10 @@ map_shared (gsize size)
 }
 
 void
-lock_and_unlock (const Lock *lock)
+lock_and_unlock (gpointer data)
 {
+  const Lock *lock = data;
+
   lock->lock (lock->data);
   lock->unlock (lock->data);
 }
@@ -175,10 +177,10 @@ lock_boost (Lock       *mutex,
 }
 
 static void
-run_racer (Race       *self,
-           const Lock *lock,
-           guint       i,
-           gboolean    pinned)
+run_racer (Race     *self,
+           Lock     *lock,
+           guint     i,
+           gboolean  pinned)
 {
   guint64 n = 0;
 
@@ -203,11 +205,11 @@ run_racer (Race       *self,
 
 /* Each lock is taken and released by a process of its own, as often as it can. */
 void
-race_run (Race       *self,
-          const Lock *locks,
-          guint       n_locks,
-          gboolean    pinned,
-          double      seconds)
+race_run (Race     *self,
+          Lock     *locks,
+          guint     n_locks,
+          gboolean  pinned,
+          double    seconds)
 {
   pid_t pids[G_N_ELEMENTS (self->counts)];
   double start;

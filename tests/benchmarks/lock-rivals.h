@@ -17,7 +17,7 @@ typedef struct
 } Lock;
 
 gpointer  map_shared       (gsize            size);
-void      lock_and_unlock  (const Lock      *lock);
+void      lock_and_unlock  (gpointer         lock);
 Lock      lock_tbuf        (TbufRegion      *region);
 Lock      lock_tbuf_shared (TbufRegion      *region);
 Lock      lock_mutex       (void);
@@ -41,7 +41,7 @@ typedef struct
 } Race;
 
 void      race_run         (Race            *self,
-                            const Lock      *locks,
+                            Lock            *locks,
                             guint            n_locks,
                             gboolean         pinned,
                             double           seconds);
