@@ -159,6 +159,6 @@ bench_handoff (TbufArena *arena)
     return;
 
   relay = map_shared (sizeof *relay);
-  bench_handoff_after (region, 200);
+  bench_handoff_after (region, 500);
   bench_handoff_after (region, 3000);
 }
