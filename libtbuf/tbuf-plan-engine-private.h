@@ -110,7 +110,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (TbufPlanParts, tbuf_plan_parts_free)
 
 /* tbuf-plan-sections.c */
 void          tbuf_plan_part_measure    (TbufPlanPart          *self);
-guint64       tbuf_plan_part_get_height (const TbufPlanPart    *self);
+guint64       tbuf_plan_part_get_height_of
+                                        (const TbufPlanPart    *self,
+                                         const guint64         *offsets);
 
 /* tbuf-plan-occupancy.c: which bytes are taken in which sections. */
 typedef struct _TbufPlanOccupancy TbufPlanOccupancy;
@@ -135,6 +137,9 @@ guint64       tbuf_plan_occupancy_find  (TbufPlanOccupancy     *self,
                                          const TbufPlanSpan    *others,
                                          guint                  n_others,
                                          TbufPlanFit            fit);
+guint64       tbuf_plan_occupancy_get_n_steps
+                                        (const TbufPlanOccupancy
+                                                               *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TbufPlanOccupancy, tbuf_plan_occupancy_free)
 
@@ -150,11 +155,18 @@ gboolean      tbuf_plan_greedy_try      (TbufPlanGreedy        *self,
                                          guint                  order,
                                          TbufPlanFit            fit,
                                          guint64                limit,
+                                         gint64                *n_steps,
                                          const TbufPlanClock   *clock,
                                          guint64               *offsets,
                                          guint64               *height);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TbufPlanGreedy, tbuf_plan_greedy_free)
+
+/* tbuf-plan-sweep.c: what an allocator would do. */
+gboolean      tbuf_plan_part_sweep      (const TbufPlanPart    *self,
+                                         const TbufPlanClock   *clock,
+                                         guint64               *offsets,
+                                         guint64               *height);
 
 /* tbuf-plan-portfolio.c */
 typedef struct

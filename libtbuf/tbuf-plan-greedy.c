@@ -77,11 +77,11 @@ key_as_added (const TbufPlanItem *item)
 }
 
 static double (*const orders[]) (const TbufPlanItem *item) = {
-  key_by_start,     /* first, as it is the fastest */
-  key_by_size,
+  key_by_size,      /* most often the best */
   key_by_area,
-  key_by_breadth,
   key_by_duration,
+  key_by_breadth,
+  key_by_start,
   key_by_end,
   key_as_added,     /* then no plan is higher than the buffers one after another, as they came */
 };
@@ -189,6 +189,7 @@ collect_mates (TbufPlanGreedy *self,
  * @order: which order
  * @fit: which gap to choose
  * @limit: how high the plan may be
+ * @n_steps: (inout): what all tries together may cost still; it can end below 0
  * @clock: when to stop
  * @offsets: (out caller-allocates): the offset of each item of the part
  * @height: (out): the height of the plan
@@ -203,11 +204,13 @@ tbuf_plan_greedy_try (TbufPlanGreedy      *self,
                       guint                order,
                       TbufPlanFit          fit,
                       guint64              limit,
+                      gint64              *n_steps,
                       const TbufPlanClock *clock,
                       guint64             *offsets,
                       guint64             *height)
 {
   const TbufPlanPart *part = self->part;
+  guint64 n_steps_before = tbuf_plan_occupancy_get_n_steps (self->occupancy);
 
   *height = 0;
   tbuf_plan_occupancy_clear (self->occupancy);
@@ -226,8 +229,15 @@ tbuf_plan_greedy_try (TbufPlanGreedy      *self,
       guint index = self->turns[i].item;
       const TbufPlanItem *item = &part->items[index];
 
-      if (i % 64 == 0 && tbuf_plan_clock_is_over (clock))
-        return FALSE;
+      if (i % 64 == 0)
+        {
+          guint64 n_steps_now = tbuf_plan_occupancy_get_n_steps (self->occupancy);
+
+          if (__atomic_sub_fetch (n_steps, (gint64) (n_steps_now - n_steps_before), __ATOMIC_RELAXED) < 0 ||
+              tbuf_plan_clock_is_over (clock))
+            return FALSE;
+          n_steps_before = n_steps_now;
+        }
 
       if (item->is_fixed)
         {

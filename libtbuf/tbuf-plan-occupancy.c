@@ -51,6 +51,8 @@ struct _TbufPlanOccupancy
 
   Cursor        cursors[MAX_CURSORS];
   guint         n_cursors;
+
+  guint64       n_steps;          /* nodes and cursors that were looked at */
 };
 
 /*< private >
@@ -203,6 +205,7 @@ take_below (TbufPlanOccupancy  *self,
             guint               end,
             const TbufPlanSpan *span)
 {
+  self->n_steps++;
   take (self, &self->all[node], span->start, span->end);
 
   if (first <= node_first && node_first + n_below <= end)
@@ -258,6 +261,7 @@ add_cursors_below (TbufPlanOccupancy *self,
                    guint              first,
                    guint              end)
 {
+  self->n_steps++;
   if (self->all[node].n_spans == 0)
     return;
 
@@ -308,6 +312,7 @@ find_first (TbufPlanOccupancy  *self,
     {
       Cursor *cursor = &self->cursors[i];
 
+      self->n_steps++;
       n_passed++;
       for (advance (cursor, offset);
            cursor->next < cursor->end && cursor->next->start < offset + item->size;
@@ -332,6 +337,7 @@ find_best (TbufPlanOccupancy  *self,
     {
       guint64 ceiling = G_MAXUINT64, offset;
 
+      self->n_steps += self->n_cursors;
       /* Up to where nothing is above the floor, and how far one can see from there. */
       for (guint i = 0; i < self->n_cursors;)
         {
@@ -363,6 +369,13 @@ find_best (TbufPlanOccupancy  *self,
         }
       floor = MAX (floor, ceiling);
     }
+}
+
+/* What searching and taking has cost since the occupancy was created: a measure of time that is the same on every machine. */
+guint64
+tbuf_plan_occupancy_get_n_steps (const TbufPlanOccupancy *self)
+{
+  return self->n_steps;
 }
 
 /*< private >

@@ -23,7 +23,7 @@
  * improved, by all threads. Attempts are numbered; with one thread nothing but
  * the deadline depends on time. */
 
-#define FIRST_TRIES  2000   /* what an attempt may cost, times the number in the sequence */
+#define FIRST_TRIES  1000   /* what an attempt may cost, times the number in the sequence */
 #define N_KNOWN      6      /* the orders that are tried for the lower bound first */
 #define INLINE_TRIES 20000  /* so much is not worth a thread */
 
@@ -161,7 +161,7 @@ keep_outcome (Worker                *worker,
               guint64                lower_bound)
 {
   TbufPlanPart *part = worker->part;
-  guint64 height = 0;
+  guint64 height;
 
   if (outcome == TBUF_PLAN_EXHAUSTED)
     {
@@ -172,8 +172,7 @@ keep_outcome (Worker                *worker,
   if (outcome != TBUF_PLAN_FOUND)
     return;
 
-  for (guint i = 0; i < part->n_items; i++)
-    height = MAX (height, tbuf_plan_item_get_top (&part->items[i], worker->offsets[i]));
+  height = tbuf_plan_part_get_height_of (part, worker->offsets);
   if (height >= part->height)
     return;
 

@@ -10,6 +10,11 @@
  * A problem is cut into parts, and the plan is as high as its highest part. So
  * a part is done as soon as it is not higher than another one has to be. */
 
+#define MANY_ITEMS     2000       /* from here on, threads pay */
+#define HUGE_ITEMS     200000     /* from here on, there is not the memory for several tries at a time */
+#define MAX_STEPS      200000000  /* what all greedy tries of a part may cost: a second or two */
+#define MAX_HUGE_STEPS 80000000   /* where each of them leads far through memory */
+
 static gint
 compare_indices (gconstpointer a,
                  gconstpointer b)
@@ -45,7 +50,9 @@ stack_items (TbufPlanPart *part)
       top = items[i]->offset + items[i]->size;
     }
 
-  part->height = tbuf_plan_part_get_height (part);
+  part->height = 0;
+  for (guint i = 0; i < part->n_items; i++)
+    part->height = MAX (part->height, tbuf_plan_item_get_top (items[i], items[i]->offset));
   part->method = "stack";
 }
 
@@ -106,34 +113,108 @@ tbuf_plan_search_report (TbufPlanSearch *self)
     self->problem->progress (height, self->lower_bound, self->problem->progress_data);
 }
 
-/* Places each part in the greedy orders, until the height is the goal; no part needs to be lower than that. */
 static void
-search_greedily (TbufPlanSearch *self)
+keep_plan (TbufPlanPart  *part,
+           const guint64 *offsets,
+           guint64        height,
+           const char    *method)
 {
-  g_autofree guint64 *offsets = g_new (guint64, self->parts->n_items);
+  if (height >= part->height)
+    return;
 
-  for (guint i = 0; i < self->parts->n_parts; i++)
+  for (guint i = 0; i < part->n_items; i++)
+    part->items[i].offset = offsets[i];
+  part->height = height;
+  part->method = method;
+}
+
+/* Tries of one part in the greedy orders, shared among threads. */
+typedef struct
+{
+  TbufPlanSearch *search;
+  TbufPlanPart   *part;
+  guint64         goal;
+  GMutex          mutex;    /* guards the plan in the part, and next */
+  guint           next;     /* the number of the next try, */
+  guint           end;      /* and that of the one after the last */
+  gint64          n_steps;  /* that all tries may take together; guarded by nothing, as it is but a measure */
+} Tries;
+
+static void
+make_tries (gpointer data,
+            gpointer user_data)
+{
+  Tries *tries = user_data;
+  TbufPlanPart *part = tries->part;
+  guint n_orders = tbuf_plan_greedy_get_n_orders ();
+  g_autoptr (TbufPlanGreedy) greedy = tbuf_plan_greedy_new (part);
+  g_autofree guint64 *offsets = g_new (guint64, part->n_items);
+  guint64 height;
+
+  g_mutex_lock (&tries->mutex);
+  while (tries->next < tries->end && part->height > tries->goal &&
+         __atomic_load_n (&tries->n_steps, __ATOMIC_RELAXED) >= 0 &&
+         !tbuf_plan_clock_is_over (&tries->search->clock))
     {
-      TbufPlanPart *part = &self->parts->parts[i];
-      guint n_orders = tbuf_plan_greedy_get_n_orders ();
-      g_autoptr (TbufPlanGreedy) greedy = NULL;
+      guint n = tries->next++;
+      guint64 limit = part->height - 1;
+      gboolean found;
+
+      g_mutex_unlock (&tries->mutex);
+      /* First fit is faster by far. */
+      found = tbuf_plan_greedy_try (greedy, n % n_orders, n / n_orders, limit, &tries->n_steps, &tries->search->clock,
+                                    offsets, &height);
+      g_mutex_lock (&tries->mutex);
+
+      if (found)
+        keep_plan (part, offsets, height, "greedy");
+    }
+  g_mutex_unlock (&tries->mutex);
+}
+
+/* Places a part in the greedy orders, until its height is the goal. */
+static void
+search_part_greedily (TbufPlanSearch *self,
+                      TbufPlanPart   *part)
+{
+  guint n_threads = self->problem->n_threads > 0 ? self->problem->n_threads : g_get_num_processors ();
+  Tries tries = {
+    .search = self,
+    .part = part,
+    .goal = MAX (self->goal, part->lower_bound),
+    .end = 1,
+    .n_steps = part->n_items < HUGE_ITEMS ? MAX_STEPS : MAX_HUGE_STEPS,
+  };
+
+  if (part->height <= tries.goal)
+    return;
+
+  if (part->n_items >= MANY_ITEMS)
+    {
+      g_autofree guint64 *offsets = g_new (guint64, part->n_items);
       guint64 height;
 
-      /* First fit is faster by far. */
-      for (guint j = 0; j < n_orders * TBUF_PLAN_N_FITS && part->height > MAX (self->goal, part->lower_bound); j++)
-        {
-          if (greedy == NULL)
-            greedy = tbuf_plan_greedy_new (part);
-          if (!tbuf_plan_greedy_try (greedy, j % n_orders, j / n_orders, part->height - 1, &self->clock,
-                                     offsets, &height))
-            continue;
-
-          part->height = height;
-          part->method = "greedy";
-          for (guint k = 0; k < part->n_items; k++)
-            part->items[k].offset = offsets[k];
-        }
+      if (tbuf_plan_part_sweep (part, &self->clock, offsets, &height))
+        keep_plan (part, offsets, height, "sweep");
     }
+
+  g_mutex_init (&tries.mutex);
+  /* The first one alone: it is the best one most often, and has all the steps if there are few. */
+  make_tries (NULL, &tries);
+  tries.end = tbuf_plan_greedy_get_n_orders () * TBUF_PLAN_N_FITS;
+  if (n_threads == 1 || part->n_items < MANY_ITEMS || part->n_items >= HUGE_ITEMS)
+    {
+      make_tries (NULL, &tries);
+    }
+  else
+    {
+      GThreadPool *pool = g_thread_pool_new (make_tries, &tries, (int) n_threads, FALSE, NULL);
+
+      for (guint i = 0; i < n_threads; i++)
+        g_thread_pool_push (pool, GUINT_TO_POINTER (i + 1), NULL);
+      g_thread_pool_free (pool, FALSE, TRUE);
+    }
+  g_mutex_clear (&tries.mutex);
 }
 
 /*< private >
@@ -218,7 +299,8 @@ tbuf_plan_search (TbufPlanProblem  *problem,
 
   if (!search.has_capacity || problem->capacity >= search.lower_bound)
     {
-      search_greedily (&search);
+      for (guint i = 0; i < parts->n_parts; i++)
+        search_part_greedily (&search, &parts->parts[i]);
       tbuf_plan_search_report (&search);
       tbuf_plan_search_attempts (&search);
       tbuf_plan_search_report (&search);

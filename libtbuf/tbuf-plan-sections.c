@@ -127,14 +127,15 @@ tbuf_plan_part_measure (TbufPlanPart *self)
     }
 }
 
-/* How high the plan in the items is. */
+/* How high a plan is. */
 guint64
-tbuf_plan_part_get_height (const TbufPlanPart *self)
+tbuf_plan_part_get_height_of (const TbufPlanPart *self,
+                              const guint64      *offsets)
 {
   guint64 height = 0;
 
   for (guint i = 0; i < self->n_items; i++)
-    height = MAX (height, tbuf_plan_item_get_top (&self->items[i], self->items[i].offset));
+    height = MAX (height, tbuf_plan_item_get_top (&self->items[i], offsets[i]));
 
   return height;
 }
