@@ -70,14 +70,16 @@ tbuf_plan_part_score (const TbufPlanPart *self,
     }
   else
     {
-      /* Each is there in every second order. */
+      /* Some problems want few of the weights, others half of them. */
+      guint64 share = order % 2 == 0 ? 1 : 2;
+
       for (guint i = 0; i < N_WEIGHTS; i++)
         {
           random = tbuf_plan_mix (random + i + 1);
-          weights[i] = random % 2 == 0 ? 0 : get_fraction (random);
+          weights[i] = random % 4 < share ? get_fraction (random) : 0;
         }
       random = tbuf_plan_mix (random + 1);
-      noise = random % 2 == 0 ? 0 : get_fraction (random);
+      noise = random % 4 < share ? get_fraction (random) : 0;
     }
 
   for (guint i = 0; i < self->n_items; i++)
@@ -91,5 +93,5 @@ tbuf_plan_part_score (const TbufPlanPart *self,
                   noise * get_fraction (tbuf_plan_mix (random + i));
     }
 
-  return 10 * weights[BREADTH] * (double) self->unit / (double) MAX (target, 1);
+  return 20 * weights[BREADTH] * (double) self->unit / (double) MAX (target, 1);
 }
