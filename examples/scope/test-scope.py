@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Whether the window shows what the other process writes: both programs run, and the pictures are compared with the wave.
+"""Whether the window shows what the other process writes: both run, and the pictures are compared with the wave.
 
 test-scope.py FOLDER GJS: the FOLDER of the programs. Skipped where there is no GTK 4 or no Xvfb.
 """
@@ -43,7 +43,7 @@ def differences(path, samples):
 
 @contextlib.contextmanager
 def screen():
-    """An X server that draws into memory. It picks a number that nobody has, and says which: tests may run side by side."""
+    """An X server that draws into memory. It picks a number that nobody has: tests may run side by side."""
     number_end, server_end = os.pipe()
     server = subprocess.Popen(["Xvfb", "-displayfd", str(server_end), "-screen", "0", "800x600x24", "-nolisten", "tcp"],
                               pass_fds=[server_end], stderr=subprocess.DEVNULL)

@@ -61,6 +61,10 @@ function format(value) {
     return value.toFixed(Math.abs(value) < 1 ? 3 : Math.abs(value) < 10 ? 2 : 1);
 }
 
+export function median(values) {
+    return values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
+}
+
 export class Table {
     #title;
     #unit;
@@ -78,9 +82,7 @@ export class Table {
 
     /* The median. */
     get(label) {
-        const values = this.#rows.get(label).values.sort((a, b) => a - b);
-
-        return values[Math.floor(values.length / 2)];
+        return median(this.#rows.get(label).values);
     }
 
     async run() {

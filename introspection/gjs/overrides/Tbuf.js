@@ -139,7 +139,7 @@ function whyNoArray(view) {
     }
     if (size > 1 && view.get_byte_order() !== nativeOrder) {
         return newError(Tbuf.Error.NOT_NATIVE,
-            'The items are not in this machine\'s byte order, as those of a typed array are; iterate, or take a copy()');
+            'The items are not in this machine\'s byte order, as those of a typed array; iterate, or take a copy()');
     }
     if (view.get_offset() % size !== 0) {
         return newError(Tbuf.Error.ALIGNMENT, `The items start at offset ${view.get_offset()}, ` +
