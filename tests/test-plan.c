@@ -216,6 +216,66 @@ test_bound_is_not_above_the_optimum (void)
   g_assert_cmpuint (tbuf_plan_get_lower_bound (plan), ==, 1395846);
 }
 
+/* The least height that there is, or @best if that is less. The buffers of the best plan, taken from the lowest up, can each sink
+ * onto those that were taken before; so one of the orders, with each buffer on top of its neighbours, is a best plan. */
+static guint64
+find_optimum (Buffer  *buffers,
+              guint64 *offsets,
+              guint    n_buffers,
+              guint    n_placed,
+              guint64  height,
+              guint64  best)
+{
+  if (n_placed == n_buffers || height >= best)
+    return MIN (height, best);
+
+  for (guint i = n_placed; i < n_buffers; i++)
+    {
+      Buffer chosen = buffers[i];
+      guint64 offset = 0;
+
+      for (guint j = 0; j < n_placed; j++)
+        if (buffers[j].size > 0 && buffers[j].lower < chosen.upper && chosen.lower < buffers[j].upper)
+          offset = MAX (offset, offsets[j] + buffers[j].size);
+      offset = chosen.size > 0 ? (offset + chosen.alignment - 1) / chosen.alignment * chosen.alignment : 0;
+
+      buffers[i] = buffers[n_placed];
+      buffers[n_placed] = chosen;
+      offsets[n_placed] = offset;
+      best = find_optimum (buffers, offsets, n_buffers, n_placed + 1, MAX (height, offset + chosen.size), best);
+      buffers[n_placed] = buffers[i];
+      buffers[i] = chosen;
+    }
+
+  return best;
+}
+
+static void
+test_proven_plans_are_optimal (void)
+{
+  g_autoptr (GRand) random = g_rand_new_with_seed (9);
+  const guint n_rounds = g_test_thorough () ? 20000 : 150;
+
+  for (guint round = 0; round < n_rounds; round++)
+    {
+      Buffer buffers[7];
+      guint64 offsets[G_N_ELEMENTS (buffers)], optimum;
+      guint n_buffers = (guint) g_rand_int_range (random, 1, G_N_ELEMENTS (buffers) + 1);
+      g_autoptr (TbufPlan) plan = tbuf_plan_new ();
+
+      make_random_buffers (random, buffers, n_buffers, g_rand_int_range (random, 2, 9));
+      tbuf_plan_set_n_threads (plan, 1);
+      add_buffers (plan, buffers, n_buffers);
+      solve (plan);
+      assert_holds (plan, buffers, n_buffers);
+      optimum = find_optimum (buffers, offsets, n_buffers, 0, 0, G_MAXUINT64);
+      g_assert_cmpuint (tbuf_plan_get_lower_bound (plan), <=, optimum);
+      g_assert_cmpuint (tbuf_plan_get_height (plan), >=, optimum);
+      if (tbuf_plan_get_proven (plan))
+        g_assert_cmpuint (tbuf_plan_get_height (plan), ==, optimum);
+    }
+}
+
 /* Adds a buffer that cannot be, and compares the error. */
 static void
 assert_refused (TbufPlan   *plan,
@@ -965,6 +1025,7 @@ main (int   argc,
   g_test_add_func ("/tbuf/plan/buffers-of-no-bytes-overlap-nothing", test_buffers_of_no_bytes_overlap_nothing);
   g_test_add_func ("/tbuf/plan/respects-alignment", test_respects_alignment);
   g_test_add_func ("/tbuf/plan/bound-is-not-above-the-optimum", test_bound_is_not_above_the_optimum);
+  g_test_add_func ("/tbuf/plan/proven-plans-are-optimal", test_proven_plans_are_optimal);
   g_test_add_func ("/tbuf/plan/refuses-bad-buffers", test_refuses_bad_buffers);
   g_test_add_func ("/tbuf/plan/ids-are-unique", test_ids_are_unique);
   g_test_add_func ("/tbuf/plan/many-are-all-or-none", test_many_are_all_or_none);
