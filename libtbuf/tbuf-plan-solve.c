@@ -68,6 +68,7 @@ typedef struct
   TbufPlan *plan;
   gint64    start;
   gboolean  is_direct;  /* the thread that searches is the one that handles signals */
+  guint64   height;     /* that was told last */
 } Run;
 
 /* Called by the thread that called tbuf_plan_search (). */
@@ -76,10 +77,16 @@ report_progress (guint64  height,
                  guint64  lower_bound,
                  gpointer data)
 {
-  const Run *run = data;
+  Run *run = data;
   TbufPlan *self = run->plan;
   double seconds = (double) (g_get_monotonic_time () - run->start) / G_USEC_PER_SEC;
 
+  /* Nobody changes the buffers meanwhile. */
+  height = MAX (height, self->fixed_end);
+  if (height >= run->height)
+    return;
+
+  run->height = height;
   if (run->is_direct)
     {
       tbuf_plan_emit_progress (self, height, seconds);
@@ -199,8 +206,11 @@ take_solution (TbufPlan              *self,
                GError               **error)
 {
   guint n_buffers = self->buffers->len;
+  /* The search sees bytes only, but a fixed buffer that has none lies within the plan too. */
+  guint64 height = MAX (result->height, self->fixed_end);
+  guint64 lower_bound = MAX (result->lower_bound, self->fixed_end);
 
-  if (!check_offsets (self, solved, FALSE, result->height, error))
+  if (!check_offsets (self, solved, FALSE, height, error))
     {
       g_prefix_error_literal (error, "The search made a mistake, and its plan is not used: ");
       return FALSE;
@@ -214,9 +224,9 @@ take_solution (TbufPlan              *self,
       g_assert (!buffer->is_fixed || buffer->offset == solved[i].offset);
       g_array_append_val (self->offsets, solved[i].offset);
     }
-  self->height = result->height;
-  self->lower_bound = result->lower_bound;
-  self->proven = result->proven;
+  self->height = height;
+  self->lower_bound = lower_bound;
+  self->proven = result->proven || height == lower_bound;
   self->method = result->method;
   self->elapsed = (double) (g_get_monotonic_time () - start) / G_USEC_PER_SEC;
   return TRUE;
@@ -232,7 +242,7 @@ solve (TbufPlan      *self,
        GCancellable  *cancellable,
        GError       **error)
 {
-  Run run = { self, start, is_direct };
+  Run run = { self, start, is_direct, G_MAXUINT64 };
   g_autofree TbufPlanBuffer *buffers = NULL;
   g_autofree TbufPlanPair *separate = NULL;
   TbufPlanProblem problem;

@@ -618,6 +618,24 @@ test_respects_fixed_and_separate (void)
     }
 }
 
+/* A buffer without bytes is in nobody's way, but its offset lies within the plan. */
+static void
+test_fixed_buffer_of_no_bytes_lies_within (void)
+{
+  g_autoptr (TbufPlan) plan = tbuf_plan_new ();
+  g_autoptr (GError) error = NULL;
+
+  add_fixed (plan, "empty", 0, 5, 0, 100);
+  add (plan, "a", 0, 5, 10, 1);
+  solve (plan);
+  g_assert_cmpuint (get_offset (plan, "empty"), ==, 100);
+  g_assert_cmpuint (tbuf_plan_get_height (plan), ==, 100);
+  g_assert_cmpuint (tbuf_plan_get_lower_bound (plan), ==, 100);
+  g_assert_true (tbuf_plan_get_proven (plan));
+  g_assert_true (tbuf_plan_verify (plan, &error));
+  g_assert_no_error (error);
+}
+
 static void
 test_separate_names_two_buffers (void)
 {
@@ -1034,6 +1052,7 @@ main (int   argc,
   g_test_add_func ("/tbuf/plan/random-plans-hold", test_random_plans_hold);
   g_test_add_func ("/tbuf/plan/one-thread-is-deterministic", test_one_thread_is_deterministic);
   g_test_add_func ("/tbuf/plan/respects-fixed-and-separate", test_respects_fixed_and_separate);
+  g_test_add_func ("/tbuf/plan/fixed-buffer-of-no-bytes-lies-within", test_fixed_buffer_of_no_bytes_lies_within);
   g_test_add_func ("/tbuf/plan/separate-names-two-buffers", test_separate_names_two_buffers);
   g_test_add_func ("/tbuf/plan/colliding-fixed-buffers-are-named", test_colliding_fixed_buffers_are_named);
   g_test_add_func ("/tbuf/plan/impossible-capacity-is-explained", test_impossible_capacity_is_explained);
