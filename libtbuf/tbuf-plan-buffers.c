@@ -263,27 +263,23 @@ tbuf_plan_append (TbufPlan              *self,
 }
 
 /*< private >
- * tbuf_plan_begin_change:
+ * tbuf_plan_check_idle:
  * @self: a plan, whose mutex is held
  * @error: return location for an error
  *
- * Makes sure that buffers may be added, and forgets what was found without
- * them.
+ * Makes sure that buffers may be added.
  *
  * Returns: whether they may; if not, the error is TBUF_ERROR_BUSY
  */
 gboolean
-tbuf_plan_begin_change (TbufPlan  *self,
-                        GError   **error)
+tbuf_plan_check_idle (TbufPlan  *self,
+                      GError   **error)
 {
-  if (self->is_solving)
-    {
-      g_set_error_literal (error, TBUF_ERROR, TBUF_ERROR_BUSY, "The plan is being solved; change it before or after that");
-      return FALSE;
-    }
+  if (!self->is_solving)
+    return TRUE;
 
-  tbuf_plan_clear_solution (self);
-  return TRUE;
+  g_set_error_literal (error, TBUF_ERROR, TBUF_ERROR_BUSY, "The plan is being solved; change it before or after that");
+  return FALSE;
 }
 
 /*< private >
@@ -291,16 +287,21 @@ tbuf_plan_begin_change (TbufPlan  *self,
  * @self: a plan, whose mutex is held
  *
  * Forgets the offsets and how good they were.
+ *
+ * Returns: whether there were any
  */
-void
+gboolean
 tbuf_plan_clear_solution (TbufPlan *self)
 {
+  gboolean was_solved = self->offsets != NULL;
+
   g_clear_pointer (&self->offsets, g_array_unref);
   self->height = 0;
   self->lower_bound = 0;
   self->proven = FALSE;
   self->method = NULL;
   self->elapsed = 0;
+  return was_solved;
 }
 
 /*< private >
@@ -344,14 +345,17 @@ add_buffer (TbufPlan              *self,
             const TbufPlanBuffer  *buffer,
             GError               **error)
 {
-  gboolean added;
+  gboolean added, was_solved;
 
   g_mutex_lock (&self->mutex);
-  added = tbuf_plan_begin_change (self, error) && tbuf_plan_append (self, id, strlen (id), buffer, error);
+  added = tbuf_plan_check_idle (self, error) && tbuf_plan_append (self, id, strlen (id), buffer, error);
+  was_solved = added && tbuf_plan_clear_solution (self);
   g_mutex_unlock (&self->mutex);
 
   if (added)
-    tbuf_plan_notify_changed (self);
+    tbuf_plan_notify_added (self);
+  if (was_solved)
+    tbuf_plan_notify_solved (self);
   return added;
 }
 
@@ -367,7 +371,8 @@ add_buffer (TbufPlan              *self,
  *
  * Adds a buffer.
  *
- * The plan then has no solution any more until it is solved again.
+ * The plan then has no solution any more until it is solved again. After an
+ * error, it is as it was.
  *
  * The errors are %TBUF_ERROR_INVALID (lower is not less than upper, the
  * alignment is not a power of two, or the id is empty, longer than 255 bytes or
@@ -438,6 +443,32 @@ tbuf_plan_add_fixed (TbufPlan    *self,
   return add_buffer (self, id, &buffer, error);
 }
 
+/* Runs while the mutex is held. */
+static gboolean
+append_pair (TbufPlan    *self,
+             const char  *one_id,
+             const char  *other_id,
+             GError     **error)
+{
+  TbufPlanPair pair;
+
+  if (!lookup_index (self, one_id, &pair.one, error) || !lookup_index (self, other_id, &pair.other, error))
+    return FALSE;
+
+  if (pair.one == pair.other)
+    {
+      g_set_error (error, TBUF_ERROR, TBUF_ERROR_INVALID, "%s \"%s\" cannot be apart from itself: name two",
+                   self->noun, one_id);
+      return FALSE;
+    }
+
+  if (!tbuf_plan_check_idle (self, error))
+    return FALSE;
+
+  g_array_append_val (self->separate, pair);
+  return TRUE;
+}
+
 /**
  * tbuf_plan_separate:
  * @self: a plan
@@ -461,30 +492,20 @@ tbuf_plan_separate (TbufPlan    *self,
                     const char  *other_id,
                     GError     **error)
 {
-  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = NULL;
-  TbufPlanPair pair;
+  gboolean added, was_solved;
 
   g_return_val_if_fail (TBUF_IS_PLAN (self), FALSE);
   g_return_val_if_fail (one_id != NULL, FALSE);
   g_return_val_if_fail (other_id != NULL, FALSE);
 
-  locker = g_mutex_locker_new (&self->mutex);
+  g_mutex_lock (&self->mutex);
+  added = append_pair (self, one_id, other_id, error);
+  was_solved = added && tbuf_plan_clear_solution (self);
+  g_mutex_unlock (&self->mutex);
 
-  if (!lookup_index (self, one_id, &pair.one, error) || !lookup_index (self, other_id, &pair.other, error))
-    return FALSE;
-
-  if (pair.one == pair.other)
-    {
-      g_set_error (error, TBUF_ERROR, TBUF_ERROR_INVALID, "%s \"%s\" cannot be apart from itself: name two",
-                   self->noun, one_id);
-      return FALSE;
-    }
-
-  if (!tbuf_plan_begin_change (self, error))
-    return FALSE;
-
-  g_array_append_val (self->separate, pair);
-  return TRUE;
+  if (was_solved)
+    tbuf_plan_notify_solved (self);
+  return added;
 }
 
 /**

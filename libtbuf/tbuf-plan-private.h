@@ -168,7 +168,7 @@ typedef struct
 } TbufPlanMark;
 
 /* For who holds the mutex. */
-gboolean  tbuf_plan_begin_change    (TbufPlan              *self,
+gboolean  tbuf_plan_check_idle      (TbufPlan              *self,
                                      GError               **error);
 gboolean  tbuf_plan_append          (TbufPlan              *self,
                                      const char            *id,
@@ -178,7 +178,7 @@ gboolean  tbuf_plan_append          (TbufPlan              *self,
 TbufPlanMark tbuf_plan_mark         (TbufPlan              *self);
 void      tbuf_plan_truncate        (TbufPlan              *self,
                                      TbufPlanMark           mark);
-void      tbuf_plan_clear_solution  (TbufPlan              *self);
+gboolean  tbuf_plan_clear_solution  (TbufPlan              *self);
 char     *tbuf_plan_dup_id          (TbufPlan              *self,
                                      guint                  index);
 
@@ -186,7 +186,7 @@ char     *tbuf_plan_dup_id          (TbufPlan              *self,
 void      tbuf_plan_emit_progress   (TbufPlan              *self,
                                      guint64                height,
                                      double                 seconds);
-void      tbuf_plan_notify_changed  (TbufPlan              *self);
+void      tbuf_plan_notify_added    (TbufPlan              *self);
 void      tbuf_plan_notify_solved   (TbufPlan              *self);
 
 /* Of the bytes of a file. */

@@ -39,7 +39,7 @@
  * plan: "0", "1" and so on.
  *
  * The errors are those of [method@Tbuf.Plan.add], and %TBUF_ERROR_INVALID if the
- * arrays have different lengths. After an error, none of the buffers was added.
+ * arrays have different lengths. After an error, the plan is as it was.
  *
  * Returns: whether they were added
  *
@@ -57,7 +57,7 @@ tbuf_plan_add_many (TbufPlan       *self,
                     gsize           n_alignments,
                     GError        **error)
 {
-  gboolean added;
+  gboolean added, was_solved;
   TbufPlanMark mark;
 
   g_return_val_if_fail (TBUF_IS_PLAN (self), FALSE);
@@ -76,7 +76,7 @@ tbuf_plan_add_many (TbufPlan       *self,
     }
 
   g_mutex_lock (&self->mutex);
-  added = tbuf_plan_begin_change (self, error);
+  added = tbuf_plan_check_idle (self, error);
   mark = tbuf_plan_mark (self);
   for (gsize i = 0; i < n_lowers && added; i++)
     {
@@ -91,10 +91,13 @@ tbuf_plan_add_many (TbufPlan       *self,
     }
   if (!added)
     tbuf_plan_truncate (self, mark);
+  was_solved = added && tbuf_plan_clear_solution (self);
   g_mutex_unlock (&self->mutex);
 
   if (added)
-    tbuf_plan_notify_changed (self);
+    tbuf_plan_notify_added (self);
+  if (was_solved)
+    tbuf_plan_notify_solved (self);
   return added;
 }
 
@@ -122,8 +125,7 @@ tbuf_plan_add_many (TbufPlan       *self,
  *
  * The errors are those of [method@Tbuf.Plan.add_fixed], and
  * %TBUF_ERROR_INVALID if there are fewer than 3 or more than 5 columns or the
- * bytes are not a number of whole rows. After an error, none of the buffers was
- * added.
+ * bytes are not a number of whole rows. After an error, the plan is as it was.
  *
  * Returns: whether they were added
  *
@@ -138,7 +140,7 @@ tbuf_plan_add_rows (TbufPlan  *self,
   const guint8 *row;
   gsize n_bytes, row_size = n_columns * sizeof (guint64);
   TbufPlanMark mark;
-  gboolean added;
+  gboolean added, was_solved;
 
   g_return_val_if_fail (TBUF_IS_PLAN (self), FALSE);
   g_return_val_if_fail (rows != NULL, FALSE);
@@ -153,7 +155,7 @@ tbuf_plan_add_rows (TbufPlan  *self,
     }
 
   g_mutex_lock (&self->mutex);
-  added = tbuf_plan_begin_change (self, error);
+  added = tbuf_plan_check_idle (self, error);
   mark = tbuf_plan_mark (self);
   for (gsize i = 0; i < n_bytes / row_size && added; i++, row += row_size)
     {
@@ -174,10 +176,13 @@ tbuf_plan_add_rows (TbufPlan  *self,
     }
   if (!added)
     tbuf_plan_truncate (self, mark);
+  was_solved = added && tbuf_plan_clear_solution (self);
   g_mutex_unlock (&self->mutex);
 
   if (added)
-    tbuf_plan_notify_changed (self);
+    tbuf_plan_notify_added (self);
+  if (was_solved)
+    tbuf_plan_notify_solved (self);
   return added;
 }
 

@@ -216,6 +216,7 @@ take_solution (TbufPlan              *self,
       return FALSE;
     }
 
+  tbuf_plan_clear_solution (self);
   self->offsets = g_array_sized_new (FALSE, FALSE, sizeof (guint64), n_buffers);
   for (guint i = 0; i < n_buffers; i++)
     {
@@ -248,7 +249,7 @@ solve (TbufPlan      *self,
   TbufPlanProblem problem;
   TbufPlanResult result = { 0 };
   GError *failure = NULL;
-  gboolean solved;
+  gboolean solved, taken = FALSE;
 
   g_mutex_lock (&self->mutex);
   if (self->is_solving)
@@ -272,7 +273,6 @@ solve (TbufPlan      *self,
     .progress_data = &run,
   };
   self->is_solving = TRUE;
-  tbuf_plan_clear_solution (self);
   g_mutex_unlock (&self->mutex);
 
   /* While is_solving is set, nobody changes the buffers, so they can be read without the mutex. */
@@ -286,7 +286,8 @@ solve (TbufPlan      *self,
     {
       g_autoptr (GError) fault = NULL;
 
-      if (!take_solution (self, buffers, &result, start, &fault))
+      taken = take_solution (self, buffers, &result, start, &fault);
+      if (!taken)
         {
           g_clear_error (&failure);
           failure = g_steal_pointer (&fault);
@@ -294,14 +295,14 @@ solve (TbufPlan      *self,
         }
     }
   self->is_solving = FALSE;
-  if (!is_direct)
+  if (taken && !is_direct)
     {
       self->news.is_solved = TRUE;
       queue_news (self);
     }
   g_mutex_unlock (&self->mutex);
 
-  if (is_direct)
+  if (taken && is_direct)
     tbuf_plan_notify_solved (self);
   if (!solved)
     g_propagate_error (error, failure);
@@ -327,7 +328,8 @@ solve (TbufPlan      *self,
  * planner is known to finish, so -1 can mean for ever.
  *
  * After a cancellation, the best plan that was found until then can be read, if
- * there was one, as if it had been the time that was up.
+ * there was one, as if it had been the time that was up. If none was found, the
+ * plan is as it was: it keeps the offsets of an earlier search.
  *
  * Every plan is verified before it is used, by code that shares nothing with
  * the search.

@@ -255,7 +255,7 @@ tbuf_plan_class_init (TbufPlanClass *klass)
    * be passed over.
    *
    * A handler may ask the plan what it likes, and cancel the search. Until that
-   * is over, the plan has no offsets.
+   * is over, the plan has the offsets of an earlier search, if there was one.
    *
    * Since: 1.0
    */
@@ -309,13 +309,13 @@ tbuf_plan_emit_progress (TbufPlan *self,
 }
 
 /*< private >
- * tbuf_plan_notify_changed:
+ * tbuf_plan_notify_added:
  * @self: a plan, whose mutex is not held
  *
- * Says that there are more buffers, and so no solution any more.
+ * Says that there are more buffers.
  */
 void
-tbuf_plan_notify_changed (TbufPlan *self)
+tbuf_plan_notify_added (TbufPlan *self)
 {
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_N_BUFFERS]);
 }
@@ -324,7 +324,7 @@ tbuf_plan_notify_changed (TbufPlan *self)
  * tbuf_plan_notify_solved:
  * @self: a plan, whose mutex is not held
  *
- * Says that there is another solution.
+ * Says that there is another solution, or none any more.
  */
 void
 tbuf_plan_notify_solved (TbufPlan *self)

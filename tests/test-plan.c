@@ -739,6 +739,52 @@ test_change_forgets_the_solution (void)
 }
 
 static void
+count_notification (TbufPlan   *plan,
+                    GParamSpec *pspec,
+                    gpointer    data)
+{
+  ++*(guint *) data;
+}
+
+/* What fails leaves the plan as it was. */
+static void
+test_errors_keep_the_solution (void)
+{
+  const guint64 lowers[] = { 0, 1 }, uppers[] = { 2, 1 }, sizes[] = { 10, 10 };
+  g_autoptr (GBytes) rows = g_bytes_new_static ("", 0);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (TbufPlan) plan = tbuf_plan_new ();
+  guint n_notifications = 0;
+
+  add (plan, "a", 0, 2, 10, 1);
+  solve (plan);
+  g_signal_connect (plan, "notify::height", G_CALLBACK (count_notification), &n_notifications);
+  g_cancellable_cancel (cancellable);
+
+  g_assert_false (tbuf_plan_add (plan, "a", 0, 2, 10, 1, NULL));
+  g_assert_false (tbuf_plan_add_many (plan, lowers, 2, uppers, 2, sizes, 2, NULL, 0, NULL));
+  g_assert_false (tbuf_plan_add_rows (plan, rows, 2, NULL));
+  g_assert_false (tbuf_plan_separate (plan, "a", "a", NULL));
+  g_assert_false (tbuf_plan_solve (plan, 9, -1, NULL, NULL));
+  g_assert_false (tbuf_plan_solve (plan, G_MAXUINT64, -1, NULL, NULL));
+  g_assert_false (tbuf_plan_solve (plan, 0, -1, cancellable, NULL));
+  g_assert_cmpuint (tbuf_plan_get_n_buffers (plan), ==, 1);
+  g_assert_cmpuint (tbuf_plan_get_height (plan), ==, 10);
+  g_assert_true (tbuf_plan_get_proven (plan));
+  g_assert_nonnull (tbuf_plan_get_method (plan));
+  g_assert_true (tbuf_plan_verify (plan, NULL));
+  g_assert_cmpuint (n_notifications, ==, 0);
+
+  /* What does not is told. */
+  add (plan, "b", 2, 3, 10, 1);
+  g_assert_cmpuint (n_notifications, ==, 1);
+  solve (plan);
+  g_assert_true (tbuf_plan_separate (plan, "a", "b", NULL));
+  g_assert_cmpuint (n_notifications, ==, 3);
+  g_assert_cmpuint (tbuf_plan_get_height (plan), ==, 0);
+}
+
+static void
 test_cancelled_before_it_starts (void)
 {
   g_autoptr (TbufPlan) plan = tbuf_plan_new ();
@@ -1057,6 +1103,7 @@ main (int   argc,
   g_test_add_func ("/tbuf/plan/colliding-fixed-buffers-are-named", test_colliding_fixed_buffers_are_named);
   g_test_add_func ("/tbuf/plan/impossible-capacity-is-explained", test_impossible_capacity_is_explained);
   g_test_add_func ("/tbuf/plan/change-forgets-the-solution", test_change_forgets_the_solution);
+  g_test_add_func ("/tbuf/plan/errors-keep-the-solution", test_errors_keep_the_solution);
   g_test_add_func ("/tbuf/plan/cancelled-before-it-starts", test_cancelled_before_it_starts);
   g_test_add_func ("/tbuf/plan/cancelled-search-keeps-its-best-plan", test_cancelled_search_keeps_its_best_plan);
   g_test_add_func ("/tbuf/plan/no-time-is-enough-for-one-plan", test_no_time_is_enough_for_one_plan);
