@@ -171,57 +171,59 @@ check_height (guint64    height,
   return TRUE;
 }
 
-/* Plans, and says whether that has changed anything. */
+/* Makes sure that nobody but the caller changes the layout until plan_layout () has ended. Sets *is_planned if it is planned
+ * already, so that nothing is left to do. */
 static gboolean
-plan_layout (TbufLayout    *self,
-             gint64         timeout_us,
-             GCancellable  *cancellable,
-             gboolean      *changed,
-             GError       **error)
+begin_planning (TbufLayout  *self,
+                gboolean    *is_planned,
+                GError     **error)
 {
-  g_autoptr (TbufPlan) plan = NULL;
-  g_autofree guint64 *offsets = NULL;
-  guint64 height, lower_bound, capacity;
-  gboolean solved;
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->mutex);
 
-  *changed = FALSE;
-  g_mutex_lock (&self->mutex);
-
-  if (self->state == TBUF_LAYOUT_PLANNED)
-    {
-      g_mutex_unlock (&self->mutex);
-      return TRUE;
-    }
+  *is_planned = self->state == TBUF_LAYOUT_PLANNED;
+  if (*is_planned)
+    return TRUE;
 
   if (self->state == TBUF_LAYOUT_PLANNING)
     {
-      g_mutex_unlock (&self->mutex);
       g_set_error_literal (error, TBUF_ERROR, TBUF_ERROR_BUSY, "The layout is being planned in another thread");
       return FALSE;
     }
 
   if (self->arrays->len == 0)
     {
-      g_mutex_unlock (&self->mutex);
       g_set_error_literal (error, TBUF_ERROR, TBUF_ERROR_INVALID, "The layout has no arrays: add one before planning");
       return FALSE;
     }
 
-  plan = make_plan (self, error);
-  if (plan == NULL)
-    {
-      g_mutex_unlock (&self->mutex);
-      return FALSE;
-    }
-
-  capacity = self->capacity;
   self->state = TBUF_LAYOUT_PLANNING;
+  return TRUE;
+}
+
+/* Goes on after begin_planning (). */
+static gboolean
+plan_layout (TbufLayout    *self,
+             gint64         timeout_us,
+             GCancellable  *cancellable,
+             GError       **error)
+{
+  g_autoptr (TbufPlan) plan = NULL;
+  g_autofree guint64 *offsets = NULL;
+  guint64 height = 0, lower_bound = 0, capacity;
+  gboolean solved;
+
+  g_mutex_lock (&self->mutex);
+  plan = make_plan (self, error);
+  capacity = self->capacity;
   g_mutex_unlock (&self->mutex);
 
-  solved = tbuf_plan_solve (plan, capacity, timeout_us, cancellable, error);
-  height = tbuf_plan_get_height (plan);
-  lower_bound = tbuf_plan_get_lower_bound (plan);
-  solved = solved && check_height (height, lower_bound, capacity, error);
+  solved = plan != NULL && tbuf_plan_solve (plan, capacity, timeout_us, cancellable, error);
+  if (solved)
+    {
+      height = tbuf_plan_get_height (plan);
+      lower_bound = tbuf_plan_get_lower_bound (plan);
+      solved = check_height (height, lower_bound, capacity, error);
+    }
 
   g_mutex_lock (&self->mutex);
   if (solved)
@@ -235,7 +237,6 @@ plan_layout (TbufLayout    *self,
   self->state = solved ? TBUF_LAYOUT_PLANNED : TBUF_LAYOUT_BUILDING;
   g_mutex_unlock (&self->mutex);
 
-  *changed = solved;
   return solved;
 }
 
@@ -272,16 +273,21 @@ tbuf_layout_plan (TbufLayout    *self,
                   GCancellable  *cancellable,
                   GError       **error)
 {
-  gboolean planned, changed;
+  gboolean is_planned;
 
   g_return_val_if_fail (TBUF_IS_LAYOUT (self), FALSE);
   g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), FALSE);
 
-  planned = plan_layout (self, timeout_us, cancellable, &changed, error);
-  if (changed)
-    tbuf_layout_notify_planned (self);
+  if (!begin_planning (self, &is_planned, error))
+    return FALSE;
+  if (is_planned)
+    return TRUE;
 
-  return planned;
+  if (!plan_layout (self, timeout_us, cancellable, error))
+    return FALSE;
+
+  tbuf_layout_notify_planned (self);
+  return TRUE;
 }
 
 static gboolean
@@ -297,25 +303,21 @@ plan_in_thread (GTask        *task,
                 gpointer      data,
                 GCancellable *cancellable)
 {
+  g_autoptr (GSource) idle = NULL;
   GError *error = NULL;
-  gboolean changed;
 
-  if (!plan_layout (source, *(const gint64 *) data, cancellable, &changed, &error))
+  if (!plan_layout (source, *(const gint64 *) data, cancellable, &error))
     {
       g_task_return_error (task, error);
       return;
     }
 
   /* Where the callback will be called, and before it. */
-  if (changed)
-    {
-      g_autoptr (GSource) idle = g_idle_source_new ();
-
-      g_source_set_priority (idle, g_task_get_priority (task));
-      g_source_set_static_name (idle, "[tbuf] a layout is planned");
-      g_source_set_callback (idle, notify_planned, g_object_ref (source), g_object_unref);
-      g_source_attach (idle, g_task_get_context (task));
-    }
+  idle = g_idle_source_new ();
+  g_source_set_priority (idle, g_task_get_priority (task));
+  g_source_set_static_name (idle, "[tbuf] a layout is planned");
+  g_source_set_callback (idle, notify_planned, g_object_ref (source), g_object_unref);
+  g_source_attach (idle, g_task_get_context (task));
   g_task_return_boolean (task, TRUE);
 }
 
@@ -330,8 +332,8 @@ plan_in_thread (GTask        *task,
  * Gives every array an offset, in a thread of its own, and makes the layout
  * immutable.
  *
- * See [method@Tbuf.Layout.plan]. Until the callback is called, the layout cannot
- * be changed.
+ * See [method@Tbuf.Layout.plan]. From this call on, the layout cannot be changed,
+ * unless it turns out that there is no plan.
  *
  * Since: 1.0
  */
@@ -343,6 +345,8 @@ tbuf_layout_plan_async (TbufLayout          *self,
                         gpointer             user_data)
 {
   g_autoptr (GTask) task = NULL;
+  GError *error = NULL;
+  gboolean is_planned;
 
   g_return_if_fail (TBUF_IS_LAYOUT (self));
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
@@ -352,7 +356,14 @@ tbuf_layout_plan_async (TbufLayout          *self,
   g_task_set_task_data (task, g_memdup2 (&timeout_us, sizeof timeout_us), g_free);
   /* A cancellation that comes after the end changes nothing. */
   g_task_set_check_cancellable (task, FALSE);
-  g_task_run_in_thread (task, plan_in_thread);
+
+  /* The thread may start late; what is called meanwhile is to find the layout as it is said to be. */
+  if (!begin_planning (self, &is_planned, &error))
+    g_task_return_error (task, error);
+  else if (is_planned)
+    g_task_return_boolean (task, TRUE);
+  else
+    g_task_run_in_thread (task, plan_in_thread);
 }
 
 /**

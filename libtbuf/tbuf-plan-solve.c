@@ -233,7 +233,32 @@ take_solution (TbufPlan              *self,
   return TRUE;
 }
 
-/* The problem is copied, so that the mutex is free while the search runs. */
+/* From then on nobody changes the buffers, so they can be read without the mutex. */
+static gboolean
+begin_solving (TbufPlan  *self,
+               GError   **error)
+{
+  gboolean was_solving;
+
+  g_mutex_lock (&self->mutex);
+  was_solving = self->is_solving;
+  self->is_solving = TRUE;
+  g_mutex_unlock (&self->mutex);
+
+  if (was_solving)
+    g_set_error_literal (error, TBUF_ERROR, TBUF_ERROR_BUSY, "The plan is being solved already");
+  return !was_solving;
+}
+
+static void
+end_solving (TbufPlan *self)
+{
+  g_mutex_lock (&self->mutex);
+  self->is_solving = FALSE;
+  g_mutex_unlock (&self->mutex);
+}
+
+/* Runs between begin_solving () and end_solving (). The problem is copied, because the search works in place. */
 static gboolean
 solve (TbufPlan      *self,
        guint64        capacity,
@@ -241,6 +266,7 @@ solve (TbufPlan      *self,
        gint64         start,
        gboolean       is_direct,
        GCancellable  *cancellable,
+       gboolean      *taken,
        GError       **error)
 {
   Run run = { self, start, is_direct, G_MAXUINT64 };
@@ -249,15 +275,10 @@ solve (TbufPlan      *self,
   TbufPlanProblem problem;
   TbufPlanResult result = { 0 };
   GError *failure = NULL;
-  gboolean solved, taken = FALSE;
+  gboolean solved;
 
+  *taken = FALSE;
   g_mutex_lock (&self->mutex);
-  if (self->is_solving)
-    {
-      g_mutex_unlock (&self->mutex);
-      g_set_error_literal (error, TBUF_ERROR, TBUF_ERROR_BUSY, "The plan is being solved already");
-      return FALSE;
-    }
   buffers = g_memdup2 (self->buffers->data, self->buffers->len * sizeof *buffers);
   separate = g_memdup2 (self->separate->data, self->separate->len * sizeof *separate);
   problem = (TbufPlanProblem) {
@@ -272,10 +293,8 @@ solve (TbufPlan      *self,
     .progress = report_progress,
     .progress_data = &run,
   };
-  self->is_solving = TRUE;
   g_mutex_unlock (&self->mutex);
 
-  /* While is_solving is set, nobody changes the buffers, so they can be read without the mutex. */
   solved = !g_cancellable_set_error_if_cancelled (cancellable, &failure) &&
            check_problem (self, buffers, capacity, &failure) &&
            tbuf_plan_search (&problem, &result, &failure);
@@ -286,24 +305,21 @@ solve (TbufPlan      *self,
     {
       g_autoptr (GError) fault = NULL;
 
-      taken = take_solution (self, buffers, &result, start, &fault);
-      if (!taken)
+      *taken = take_solution (self, buffers, &result, start, &fault);
+      if (!*taken)
         {
           g_clear_error (&failure);
           failure = g_steal_pointer (&fault);
           solved = FALSE;
         }
     }
-  self->is_solving = FALSE;
-  if (taken && !is_direct)
+  if (*taken && !is_direct)
     {
       self->news.is_solved = TRUE;
       queue_news (self);
     }
   g_mutex_unlock (&self->mutex);
 
-  if (taken && is_direct)
-    tbuf_plan_notify_solved (self);
   if (!solved)
     g_propagate_error (error, failure);
   return solved;
@@ -351,10 +367,21 @@ tbuf_plan_solve (TbufPlan      *self,
                  GCancellable  *cancellable,
                  GError       **error)
 {
+  gint64 start = g_get_monotonic_time ();
+  gboolean solved, taken, is_direct;
+
   g_return_val_if_fail (TBUF_IS_PLAN (self), FALSE);
   g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), FALSE);
 
-  return solve (self, capacity, timeout_us, g_get_monotonic_time (), g_thread_self () == self->thread, cancellable, error);
+  if (!begin_solving (self, error))
+    return FALSE;
+
+  is_direct = g_thread_self () == self->thread;
+  solved = solve (self, capacity, timeout_us, start, is_direct, cancellable, &taken, error);
+  end_solving (self);
+  if (taken && is_direct)
+    tbuf_plan_notify_solved (self);
+  return solved;
 }
 
 typedef struct
@@ -364,6 +391,13 @@ typedef struct
   gint64  start;
 } Request;
 
+static gboolean
+end_waiting (gpointer data)
+{
+  end_solving (data);
+  return G_SOURCE_REMOVE;
+}
+
 static void
 solve_in_thread (GTask        *task,
                  gpointer      source,
@@ -371,9 +405,19 @@ solve_in_thread (GTask        *task,
                  GCancellable *cancellable)
 {
   const Request *request = data;
+  g_autoptr (GSource) idle = g_idle_source_new ();
   GError *error = NULL;
+  gboolean solved, taken;
 
-  if (solve (source, request->capacity, request->timeout_us, request->start, FALSE, cancellable, &error))
+  solved = solve (source, request->capacity, request->timeout_us, request->start, FALSE, cancellable, &taken, &error);
+
+  /* Where the callback will be called, and before it: until then, nobody takes from it what was found. */
+  g_source_set_priority (idle, g_task_get_priority (task));
+  g_source_set_static_name (idle, "[tbuf] a plan is solved");
+  g_source_set_callback (idle, end_waiting, g_object_ref (source), g_object_unref);
+  g_source_attach (idle, g_task_get_context (task));
+
+  if (solved)
     g_task_return_boolean (task, TRUE);
   else
     g_task_return_error (task, error);
@@ -390,8 +434,9 @@ solve_in_thread (GTask        *task,
  *
  * Gives every buffer an offset, in a thread of its own.
  *
- * See [method@Tbuf.Plan.solve]. [signal@Tbuf.Plan::progress] is emitted
- * meanwhile in the thread-default main context of the plan's creation.
+ * See [method@Tbuf.Plan.solve]. From this call on until the callback is called,
+ * the plan cannot be changed or solved again. [signal@Tbuf.Plan::progress] is
+ * emitted meanwhile in the thread-default main context of the plan's creation.
  *
  * Since: 1.0
  */
@@ -404,6 +449,7 @@ tbuf_plan_solve_async (TbufPlan            *self,
                        gpointer             user_data)
 {
   g_autoptr (GTask) task = NULL;
+  GError *error = NULL;
   Request *request;
 
   g_return_if_fail (TBUF_IS_PLAN (self));
@@ -417,7 +463,12 @@ tbuf_plan_solve_async (TbufPlan            *self,
   g_task_set_task_data (task, request, g_free);
   /* A cancellation that comes after the end of the search changes nothing. */
   g_task_set_check_cancellable (task, FALSE);
-  g_task_run_in_thread (task, solve_in_thread);
+
+  /* The thread may start late; what is called meanwhile is to find the plan as busy as it is told to be. */
+  if (begin_solving (self, &error))
+    g_task_run_in_thread (task, solve_in_thread);
+  else
+    g_task_return_error (task, error);
 }
 
 /**

@@ -315,6 +315,27 @@ test_async (void)
   g_assert_cmpuint (n_notifications, ==, 1);
 }
 
+/* From the call on, however late the thread starts. */
+static void
+test_async_is_busy_at_once (void)
+{
+  for (guint round = 0; round < 50; round++)
+    {
+      g_autoptr (TbufLayout) layout = new_layout ();
+      g_autoptr (GAsyncResult) result = NULL;
+      g_autoptr (GError) error = NULL;
+
+      tbuf_layout_plan_async (layout, -1, NULL, keep_result, &result);
+      g_assert_false (tbuf_layout_add_phase (layout, "late", &error));
+      g_assert_error (error, TBUF_ERROR, TBUF_ERROR_INVALID);
+      g_clear_error (&error);
+      while (result == NULL)
+        g_main_context_iteration (NULL, TRUE);
+      g_assert_true (tbuf_layout_plan_finish (layout, result, &error));
+      g_assert_no_error (error);
+    }
+}
+
 static void
 test_async_is_cancelled (void)
 {
@@ -348,6 +369,7 @@ main (int   argc,
   g_test_add_func ("/tbuf/layout/plan/capacity", test_capacity);
   g_test_add_func ("/tbuf/layout/plan/bound-and-proof-are-stored", test_bound_and_proof_are_stored);
   g_test_add_func ("/tbuf/layout/plan/async", test_async);
+  g_test_add_func ("/tbuf/layout/plan/async-is-busy-at-once", test_async_is_busy_at_once);
   g_test_add_func ("/tbuf/layout/plan/async-is-cancelled", test_async_is_cancelled);
 
   return g_test_run ();

@@ -1049,6 +1049,33 @@ test_async_is_cancelled (void)
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
 }
 
+/* From the call on until the callback is called, however fast or slow the thread is. */
+static void
+test_async_is_busy_at_once (void)
+{
+  g_autoptr (TbufPlan) plan = tbuf_plan_new ();
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GAsyncResult) refused = NULL;
+  g_autoptr (GError) error = NULL;
+
+  add (plan, "a", 0, 1, 10, 1);
+  tbuf_plan_solve_async (plan, 0, -1, NULL, keep_result, &result);
+  g_assert_false (tbuf_plan_add (plan, "b", 0, 1, 10, 1, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_BUSY);
+  g_clear_error (&error);
+  tbuf_plan_solve_async (plan, 0, -1, NULL, keep_result, &refused);
+  while (result == NULL || refused == NULL)
+    g_main_context_iteration (NULL, TRUE);
+
+  g_assert_false (tbuf_plan_solve_finish (plan, refused, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_BUSY);
+  g_clear_error (&error);
+  g_assert_true (tbuf_plan_solve_finish (plan, result, &error));
+  g_assert_no_error (error);
+  g_assert_cmpuint (tbuf_plan_get_height (plan), ==, 10);
+  add (plan, "b", 0, 1, 10, 1);
+}
+
 /* A handler may look at the plan, but not change it. */
 static void
 change_meanwhile (TbufPlan *plan,
@@ -1114,6 +1141,7 @@ main (int   argc,
   g_test_add_func ("/tbuf/plan/progress-that-waits-holds-no-reference", test_progress_that_waits_holds_no_reference);
   g_test_add_func ("/tbuf/plan/async", test_async);
   g_test_add_func ("/tbuf/plan/async-is-cancelled", test_async_is_cancelled);
+  g_test_add_func ("/tbuf/plan/async-is-busy-at-once", test_async_is_busy_at_once);
   g_test_add_func ("/tbuf/plan/is-not-changed-while-it-is-solved", test_is_not_changed_while_it_is_solved);
 
   return g_test_run ();
