@@ -618,8 +618,9 @@ tbuf_layout_get_capacity (TbufLayout *self)
  *
  * Sets how many bytes the planned arrays may take.
  *
- * Planning then ends as soon as they fit, and fails if they do not. The error is
- * %TBUF_ERROR_INVALID (the layout is planned).
+ * Planning then ends as soon as they fit, and fails if they do not. The errors
+ * are %TBUF_ERROR_INVALID (the layout is planned) and %TBUF_ERROR_RANGE (it is
+ * more than can be addressed).
  *
  * Returns: whether it was set
  *
@@ -636,6 +637,13 @@ tbuf_layout_set_capacity (TbufLayout  *self,
 
   g_mutex_lock (&self->mutex);
   set = tbuf_layout_check_building (self, "set a capacity", error);
+  if (set && capacity > G_MAXSSIZE)
+    {
+      g_set_error (error, TBUF_ERROR, TBUF_ERROR_RANGE,
+                   "A capacity of %" G_GSIZE_FORMAT " (or %" G_GSSIZE_FORMAT ") bytes is not in the range from 0 to "
+                   "%" G_GSSIZE_FORMAT, capacity, (gssize) capacity, G_MAXSSIZE);
+      set = FALSE;
+    }
   if (set)
     self->capacity = capacity;
   g_mutex_unlock (&self->mutex);

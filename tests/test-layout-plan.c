@@ -238,6 +238,12 @@ test_capacity (void)
   g_assert_no_error (error);
   assert_cannot_be_planned (layout, "A capacity of 1499 bytes is too small: the 2 that live at time 0 have 1500 bytes together");
 
+  /* Nobody has so much, and what cannot be stored is not taken. */
+  g_assert_false (tbuf_layout_set_capacity (layout, (gsize) G_MAXSSIZE + 1, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_RANGE);
+  g_clear_error (&error);
+  g_assert_cmpuint (tbuf_layout_get_capacity (layout), ==, 1499);
+
   g_assert_true (tbuf_layout_set_capacity (layout, 2000, &error));
   g_assert_no_error (error);
   plan (layout);
