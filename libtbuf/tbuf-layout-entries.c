@@ -167,29 +167,87 @@ check_pin (const TbufArray  *array,
   return TRUE;
 }
 
-/* Adds an array to the size without sharing. */
-static gboolean
-extend_unshared_size (guint64          *size,
-                      const TbufArray  *array,
-                      guint64           alignment,
-                      GError          **error)
+/* Where an array ends that starts as soon as it may after @size bytes; G_MAXUINT64: beyond 64 bits. */
+static guint64
+stack_array (guint64          size,
+             const TbufArray *array,
+             guint64          alignment)
 {
-  guint64 end = *size + (alignment - *size % alignment) % alignment;
+  guint64 end = size + (alignment - size % alignment) % alignment;
 
   if (array->n_bytes == 0)
-    return TRUE;
+    return size;
 
-  /* What the planner adds up stays within 64 bits then, and so do file offsets. */
-  if (!g_uint64_checked_add (&end, end, array->n_bytes) || end > G_MAXINT64)
+  return g_uint64_checked_add (&end, end, array->n_bytes) ? end : G_MAXUINT64;
+}
+
+/* Adds the most that an array can add to the size without sharing, whatever comes before it; more than G_MAXINT64 if that is too much. */
+static guint64
+add_room (guint64          size,
+          const TbufArray *array,
+          guint64          alignment)
+{
+  if (array->n_bytes == 0)
+    return size;
+
+  size += array->n_bytes;
+  return size <= G_MAXINT64 ? size + (alignment - 1) : size;
+}
+
+/* All arrays one after the other, with another alignment for one of them; more than G_MAXINT64 if that is too much. */
+static guint64
+stack_arrays (TbufLayout      *self,
+              const TbufArray *realigned,
+              guint64          alignment)
+{
+  guint64 size = 0;
+
+  for (guint i = 0; i < self->arrays->len && size <= G_MAXINT64; i++)
     {
-      g_set_error (error, TBUF_ERROR, TBUF_ERROR_RANGE,
-                   "With array \"%s\", which has %" G_GUINT64_FORMAT " bytes, all arrays together have more than "
-                   "%" G_GINT64_FORMAT " bytes", array->name, array->n_bytes, G_MAXINT64);
-      return FALSE;
+      const TbufArray *array = g_ptr_array_index (self->arrays, i);
+
+      size = stack_array (size, array, array == realigned ? alignment : array->alignment);
     }
 
-  *size = end;
-  return TRUE;
+  return size;
+}
+
+/* What the planner adds up stays within 64 bits then, and so do file offsets. */
+static gboolean
+check_unshared_size (guint64           size,
+                     const TbufArray  *array,
+                     GError          **error)
+{
+  if (size <= G_MAXINT64)
+    return TRUE;
+
+  g_set_error (error, TBUF_ERROR, TBUF_ERROR_RANGE,
+               "With array \"%s\", which has %" G_GUINT64_FORMAT " bytes, all arrays together have more than "
+               "%" G_GINT64_FORMAT " bytes", array->name, array->n_bytes, G_MAXINT64);
+  return FALSE;
+}
+
+/*< private >
+ * tbuf_layout_measure_unshared_size:
+ * @self: a layout, whose mutex is held
+ *
+ * Gets how many bytes the arrays would need one after the other.
+ *
+ * Each change of an alignment moves all arrays that follow, so they are counted
+ * when somebody asks, and not at each change.
+ *
+ * Returns: the size in bytes
+ */
+guint64
+tbuf_layout_measure_unshared_size (TbufLayout *self)
+{
+  if (!self->knows_unshared_size)
+    {
+      self->unshared_size = stack_arrays (self, NULL, 0);
+      self->knows_unshared_size = TRUE;
+    }
+
+  return self->unshared_size;
 }
 
 /* An unknown name is most often a misspelt one, so the message says which there are. */
@@ -323,7 +381,7 @@ tbuf_layout_append_array (TbufLayout       *self,
                           GError          **error)
 {
   TbufArray *copy;
-  guint64 n_bytes, unshared_size = self->unshared_size;
+  guint64 n_bytes, room;
   guint64 alignment = array->alignment;
   gboolean lives_always = array->first_phase == G_MAXUINT && array->last_phase == G_MAXUINT;
   TbufArray measured = *array;
@@ -372,7 +430,9 @@ tbuf_layout_append_array (TbufLayout       *self,
   if (!measure_bytes (array, &n_bytes, error))
     return FALSE;
   measured.n_bytes = n_bytes;
-  if (!extend_unshared_size (&unshared_size, &measured, alignment, error))
+  room = add_room (self->greatest_size, &measured, alignment);
+  if (room > G_MAXINT64 &&
+      !check_unshared_size (stack_array (tbuf_layout_measure_unshared_size (self), &measured, alignment), &measured, error))
     return FALSE;
 
   copy = g_new (TbufArray, 1);
@@ -382,7 +442,9 @@ tbuf_layout_append_array (TbufLayout       *self,
   copy->alignment = alignment;
   g_hash_table_insert (self->array_indices, copy->name, GUINT_TO_POINTER (self->arrays->len));
   g_ptr_array_add (self->arrays, copy);
-  self->unshared_size = unshared_size;
+  self->greatest_size = MIN (room, G_MAXINT64);
+  if (self->knows_unshared_size)
+    self->unshared_size = stack_array (self->unshared_size, copy, alignment);
   return TRUE;
 }
 
@@ -403,7 +465,7 @@ tbuf_layout_realign_array (TbufLayout  *self,
                            guint64      alignment,
                            GError     **error)
 {
-  guint64 unshared_size = 0;
+  guint64 room = self->greatest_size;
 
   if (!check_alignment (array->name, array->dtype, alignment, error))
     return FALSE;
@@ -411,16 +473,16 @@ tbuf_layout_realign_array (TbufLayout  *self,
   if (array->is_pinned && !check_pin (array, array->offset, alignment, error))
     return FALSE;
 
-  for (guint i = 0; i < self->arrays->len; i++)
-    {
-      const TbufArray *other = g_ptr_array_index (self->arrays, i);
+  /* Once there can be too much, it stays so, and every change is counted. */
+  if (room < G_MAXINT64)
+    room -= add_room (0, array, array->alignment);
+  room = add_room (room, array, alignment);
+  if (room > G_MAXINT64 && !check_unshared_size (stack_arrays (self, array, alignment), array, error))
+    return FALSE;
 
-      if (!extend_unshared_size (&unshared_size, other, other == array ? alignment : other->alignment, error))
-        return FALSE;
-    }
-
+  self->greatest_size = MIN (room, G_MAXINT64);
+  self->knows_unshared_size = FALSE;
   array->alignment = alignment;
-  self->unshared_size = unshared_size;
   return TRUE;
 }
 

@@ -43,7 +43,9 @@ struct _TbufLayout
   guint64          capacity;       /* 0: there is none */
   guint64          size;
   guint64          lower_bound;    /* that has been shown: at least what the fullest phase needs, at most the size */
-  guint64          unshared_size;
+  guint64          greatest_size;  /* at least the unshared size, however the arrays are stacked; G_MAXINT64: as much or more */
+  guint64          unshared_size;  /* … */
+  gboolean         knows_unshared_size;  /* … unless it has to be counted anew */
 };
 
 struct _TbufLayoutClass
@@ -90,6 +92,9 @@ void             tbuf_layout_get_lifetime   (TbufLayout       *self,
                                              const TbufArray  *array,
                                              guint64          *lower,
                                              guint64          *upper);
+
+guint64          tbuf_layout_measure_unshared_size
+                                            (TbufLayout       *self);
 
 gboolean         tbuf_layout_check_building (TbufLayout       *self,
                                              const char       *what,

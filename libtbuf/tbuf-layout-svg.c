@@ -168,7 +168,8 @@ describe_items (const TbufArray *array)
 static char *
 describe_layout (TbufLayout *layout)
 {
-  g_autofree char *unshared = format_exact (layout->unshared_size);
+  guint64 unshared_size = tbuf_layout_measure_unshared_size (layout);
+  g_autofree char *unshared = format_exact (unshared_size);
   g_autofree char *shared = NULL;
   g_autofree char *saving = NULL;
 
@@ -176,7 +177,7 @@ describe_layout (TbufLayout *layout)
     return g_strdup_printf ("Not planned yet: %s bytes unshared", unshared);
 
   shared = format_exact (layout->size);
-  saving = format_percentage (layout->unshared_size - MIN (layout->size, layout->unshared_size), layout->unshared_size);
+  saving = format_percentage (unshared_size - MIN (layout->size, unshared_size), unshared_size);
   return g_strdup_printf ("%s bytes shared, %s unshared, saving %s", shared, unshared, saving);
 }
 
@@ -357,7 +358,7 @@ map_init (Map        *map,
 
   map->layout = layout;
   map->n_columns = MAX (layout->phases->len, 1);
-  map->n_bytes = planned ? layout->size : layout->unshared_size;
+  map->n_bytes = planned ? layout->size : tbuf_layout_measure_unshared_size (layout);
   map->offsets = g_new0 (guint64, layout->arrays->len);
   map->live = g_new0 (guint64, map->n_columns + 1);
   n_live = g_new0 (guint, map->n_columns + 1);

@@ -97,6 +97,7 @@ tbuf_layout_init (TbufLayout *self)
   self->arrays = g_ptr_array_new_with_free_func (array_free);
   self->array_indices = g_hash_table_new (g_str_hash, g_str_equal);
   self->separate = g_array_new (FALSE, FALSE, sizeof (TbufPlanPair));
+  self->knows_unshared_size = TRUE;
 }
 
 static void
@@ -669,9 +670,13 @@ tbuf_layout_set_capacity (TbufLayout  *self,
 gsize
 tbuf_layout_get_unshared_size (TbufLayout *self)
 {
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = NULL;
+
   g_return_val_if_fail (TBUF_IS_LAYOUT (self), 0);
 
-  return get_figure (self, &self->unshared_size);
+  locker = g_mutex_locker_new (&self->mutex);
+
+  return (gsize) MIN (tbuf_layout_measure_unshared_size (self), G_MAXSIZE);
 }
 
 /**

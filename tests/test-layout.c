@@ -137,6 +137,72 @@ test_alignment_is_honoured (void)
   g_assert_cmpuint (tbuf_layout_get_size (layout), ==, 16);
 }
 
+/* So many arrays that counting all of them at each change would take minutes. */
+static void
+test_every_array_is_aligned_anew (void)
+{
+  const guint n_arrays = 50000;
+  g_autoptr (TbufLayout) layout = tbuf_layout_new ();
+  g_autoptr (GError) error = NULL;
+
+  for (guint i = 0; i < n_arrays; i++)
+    {
+      char name[16];
+
+      g_snprintf (name, sizeof name, "%u", i);
+      add_vector (layout, name, TBUF_DTYPE_UINT8, 3, NULL, NULL);
+      g_assert_true (tbuf_layout_set_alignment (layout, name, 4096, &error));
+      g_assert_no_error (error);
+      g_assert_true (tbuf_layout_set_alignment (layout, name, i % 2 == 0 ? 1 : 4, &error));
+      g_assert_no_error (error);
+    }
+  g_assert_cmpuint (tbuf_layout_get_unshared_size (layout), ==, n_arrays / 2 * (3 + 1 + 3) + (n_arrays / 2 - 1) * 1);
+
+  /* What is added after that counts too. */
+  add_vector (layout, "last", TBUF_DTYPE_UINT8, 1000, NULL, NULL);
+  g_assert_cmpuint (tbuf_layout_get_unshared_size (layout) % 64, ==, 1000 % 64);
+}
+
+static void
+assert_alignment (TbufLayout *layout,
+                  const char *name,
+                  gsize       alignment,
+                  gboolean    fits)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_cmpint (tbuf_layout_set_alignment (layout, name, alignment, &error), ==, fits);
+  if (fits)
+    g_assert_no_error (error);
+  else
+    g_assert_error (error, TBUF_ERROR, TBUF_ERROR_RANGE);
+}
+
+/* To the last byte that can be addressed, and not one beyond. */
+static void
+test_alignment_can_be_too_much (void)
+{
+  g_autoptr (TbufLayout) layout = tbuf_layout_new ();
+
+  if (sizeof (gsize) < 8)
+    {
+      g_test_skip ("arrays of 2^63 bytes");
+      return;
+    }
+
+  add_vector (layout, "small", TBUF_DTYPE_UINT8, 1, NULL, NULL);
+  assert_alignment (layout, "small", 1, TRUE);
+  add_vector (layout, "large", TBUF_DTYPE_UINT8, G_MAXSSIZE - 64, NULL, NULL);
+  g_assert_cmpuint (tbuf_layout_get_unshared_size (layout), ==, G_MAXSSIZE);
+  assert_alignment (layout, "large", 128, FALSE);
+  g_assert_cmpuint (tbuf_layout_get_unshared_size (layout), ==, G_MAXSSIZE);
+  assert_alignment (layout, "large", 2, TRUE);
+  g_assert_cmpuint (tbuf_layout_get_unshared_size (layout), ==, G_MAXSSIZE - 62);
+  assert_alignment (layout, "large", 1 << 30, FALSE);
+  assert_alignment (layout, "large", 64, TRUE);
+  g_assert_cmpuint (tbuf_layout_get_unshared_size (layout), ==, G_MAXSSIZE);
+}
+
 static void
 test_arrays_without_items_take_no_room (void)
 {
@@ -490,6 +556,8 @@ main (int   argc,
   g_test_add_func ("/tbuf/layout/arrays-without-phases-live-always", test_arrays_without_phases_live_always);
   g_test_add_func ("/tbuf/layout/arrays-start-at-cache-lines", test_arrays_start_at_cache_lines);
   g_test_add_func ("/tbuf/layout/alignment-is-honoured", test_alignment_is_honoured);
+  g_test_add_func ("/tbuf/layout/every-array-is-aligned-anew", test_every_array_is_aligned_anew);
+  g_test_add_func ("/tbuf/layout/alignment-can-be-too-much", test_alignment_can_be_too_much);
   g_test_add_func ("/tbuf/layout/arrays-without-items-take-no-room", test_arrays_without_items_take_no_room);
   g_test_add_func ("/tbuf/layout/bad-names", test_bad_names);
   g_test_add_func ("/tbuf/layout/taken-names", test_taken_names);
