@@ -85,16 +85,21 @@ is_blank (char character)
   return character == ' ' || character == '\t';
 }
 
+static const char *
+trim_end (const char *start,
+          const char *end)
+{
+  while (start < end && is_blank (end[-1]))
+    end--;
+
+  return end;
+}
+
 static void
 add_field (Reader     *self,
            const char *start,
            const char *end)
 {
-  while (start < end && is_blank (*start))
-    start++;
-  while (start < end && is_blank (end[-1]))
-    end--;
-
   if (self->n_fields < N_COLUMNS)
     self->fields[self->n_fields] = (Field) { start, (gsize) (end - start) };
   self->n_fields++;
@@ -178,7 +183,7 @@ read_line (Reader  *self,
               const char *found = memchr (field, ',', (gsize) (line_end - field));
 
               comma = found != NULL ? found : line_end;
-              add_field (self, field, comma);
+              add_field (self, field, trim_end (field, comma));
             }
 
           if (comma == line_end)
@@ -428,8 +433,9 @@ tbuf_plan_parse_csv (const char  *data,
  * shapes,2,4,3000
  * ```
  *
- * Fields may stand in double quotes. Lines end with LF or CR LF; empty ones, blanks
- * around fields and a byte order mark are passed over.
+ * Fields may stand in double quotes, and blanks within these count. Lines end with
+ * LF or CR LF; empty ones, blanks around fields and a byte order mark are passed
+ * over.
  *
  * The errors are those of [method@Tbuf.Plan.add_fixed], %TBUF_ERROR_FORMAT
  * (columns or fields are missing or unknown, or a number is none), and those of

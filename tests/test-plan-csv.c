@@ -110,6 +110,29 @@ test_reads_what_programs_write (Fixture       *self,
     }
 }
 
+/* Ids that differ only in blanks, and what else has to stand in quotes. */
+static void
+test_reads_the_ids_it_writes (Fixture       *self,
+                              gconstpointer  data)
+{
+  const char *const ids[] = { "a", " a", "a ", "\ta", "\"", "\"\"", ",", "a,b", "\r", " ", NULL };
+  g_autoptr (TbufPlan) plan = tbuf_plan_new ();
+  g_autoptr (TbufPlan) again = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *csv = NULL;
+  g_auto (GStrv) read = NULL;
+
+  for (guint i = 0; ids[i] != NULL; i++)
+    {
+      g_assert_true (tbuf_plan_add (plan, ids[i], 0, 1, 10, 1, &error));
+      g_assert_no_error (error);
+    }
+  csv = tbuf_plan_to_csv (plan);
+  again = read_csv (self, csv);
+  read = tbuf_plan_list_ids (again);
+  g_assert_cmpstrv (read, ids);
+}
+
 static void
 test_writes_what_it_reads (Fixture       *self,
                            gconstpointer  data)
@@ -261,6 +284,7 @@ main (int   argc,
     { "/tbuf/plan-csv/reads-columns-in-any-order", test_reads_columns_in_any_order },
     { "/tbuf/plan-csv/reads-what-programs-write", test_reads_what_programs_write },
     { "/tbuf/plan-csv/writes-what-it-reads", test_writes_what_it_reads },
+    { "/tbuf/plan-csv/reads-the-ids-it-writes", test_reads_the_ids_it_writes },
     { "/tbuf/plan-csv/refuses-bad-heads", test_refuses_bad_heads },
     { "/tbuf/plan-csv/refuses-bad-lines", test_refuses_bad_lines },
     { "/tbuf/plan-csv/refuses-nul-and-bad-utf8", test_refuses_nul_and_bad_utf8 },
