@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What makes libtbuf feel at home in Python. All of it is sugar: the work is done in C."""
 
+import array
 import functools
 import itertools
 import math
@@ -621,6 +622,11 @@ class Layout(Tbuf.Layout):
         """
         first, last = _parse_phases(phases)
         dtype, byte_order = _parse_dtype(dtype)
+        if alignment is not None:
+            # An array that is added stays, so what is wrong with its alignment has to be found before.
+            trial = Tbuf.Layout()
+            Tbuf.Layout.add_array(trial, name, dtype, (1,), None, None)
+            Tbuf.Layout.set_alignment(trial, name, alignment)
         Tbuf.Layout.add_array(self, name, dtype, _parse_shape(shape), first, last)
         if byte_order != Tbuf.ByteOrder.NATIVE:
             self.set_byte_order(name, byte_order)
@@ -680,10 +686,34 @@ class Layout(Tbuf.Layout):
 __all__.append("Layout")
 
 
+def _parse_quantity(what, value):
+    """An integer that a plan can count with: no float, which would lose its fraction, and nothing that does not fit."""
+    value = operator.index(value)
+    if not 0 <= value <= GLib.MAXINT64:
+        raise _error(Tbuf.Error.RANGE, f"{what}, {value}, is not in the range from 0 to {GLib.MAXINT64}")
+    return value
+
+
+def _parse_quantities(name, values, first):
+    """A column of add_many."""
+    try:
+        column = array.array("q", values)
+        if len(column) == 0 or min(column) >= 0:
+            return column
+    except OverflowError:
+        pass
+    return [_parse_quantity(f'Buffer "{number}": its {name}', value) for number, value in enumerate(values, first)]
+
+
 @override
 class Plan(Tbuf.Plan):
     def add(self, id, lower, upper, size, alignment=1, offset=None):
         """Add a buffer, and return the plan; with an offset, the buffer stays there."""
+        lower, upper, size, alignment = (
+            _parse_quantity(f'Buffer "{id}": its {name}', value)
+            for name, value in (("lower", lower), ("upper", upper), ("size", size), ("alignment", alignment)))
+        if offset is not None:
+            offset = _parse_quantity(f'Buffer "{id}": its offset', offset)
         if offset is None:
             Tbuf.Plan.add(self, id, lower, upper, size, alignment)
         else:
@@ -700,6 +730,8 @@ class Plan(Tbuf.Plan):
                 np.copyto(table[:, i], column, casting="same_kind" if column.dtype.kind != "u" else "unsafe")
             Tbuf.Plan.add_rows(self, GLib.Bytes.new(table.tobytes()), len(columns))
         else:
+            columns = [_parse_quantities(name, column, len(self))
+                       for name, column in zip(("lower", "upper", "size", "alignment"), columns)]
             Tbuf.Plan.add_many(self, *columns, *([] if alignments is not None else [None]))
         return self
 
@@ -710,7 +742,7 @@ class Plan(Tbuf.Plan):
 
     def solve(self, capacity=0, timeout=None, cancellable=None):
         """Give each buffer an offset, and return the plan; the timeout is in seconds."""
-        Tbuf.Plan.solve(self, capacity, _parse_timeout(timeout), cancellable)
+        Tbuf.Plan.solve(self, _parse_quantity("The capacity", capacity), _parse_timeout(timeout), cancellable)
         return self
 
     @property
@@ -725,6 +757,12 @@ class Plan(Tbuf.Plan):
 
     def __getitem__(self, id):
         return self.get_offset(id)
+
+    def __iter__(self):
+        return iter(self.ids)
+
+    def __contains__(self, id):
+        return id in self.ids
 
     def __len__(self):
         return self.get_n_buffers()

@@ -290,6 +290,13 @@ class LayoutTest(pythontest.TestCase):
         self.assertEqual({name: (view.shape, view.dtype) for name, view in arena.items()},
                          {"scalars": ((5,), np.float32), "matrix": ((2, 3), np.dtype(">i2")), "first": ((7,), np.int64)})
 
+    def test_bad_alignment_adds_no_array(self):
+        layout = Tbuf.Layout()
+        self.assertRaisesGError(ValueError, Tbuf.Error.INVALID, layout.add, "a", 4, "f4", alignment=3)
+        self.assertRaisesGError(ValueError, Tbuf.Error.ALIGNMENT, layout.add, "a", 4, "f4", alignment=2)
+        self.assertEqual(layout.arrays, ())
+        self.assertEqual(layout.add("a", 4, "f4", alignment=4).arrays, ("a",))
+
     def test_aligns_arrays(self):
         layout = Tbuf.Layout().add("a", 1, "u1").add("b", 3, "u1", alignment=256)
         arena = Tbuf.Arena.new_for_layout(layout)

@@ -38,6 +38,13 @@ class PlanTest(pythontest.TestCase):
         self.assertEqual((plan.props.height, plan.props.proven), (plan.get_height(), plan.get_proven()))
         self.assertIn(f"3 buffers, {plan.get_height()} bytes", repr(plan))
 
+    def test_is_a_mapping_from_ids(self):
+        plan = Tbuf.Plan().add("b", 0, 1, 5).add("a", 0, 1, 5).solve()
+        self.assertEqual(list(plan), ["b", "a"])
+        self.assertIn("a", plan)
+        self.assertNotIn("c", plan)
+        self.assertEqual(sorted(plan[id] for id in plan), [0, 5])
+
     def test_is_of_no_use_before_it_is_solved(self):
         plan = Tbuf.Plan().add("a", 0, 1, 5)
         self.assertEqual((list(plan.offsets), plan.props.method, plan.get_height()), ([], None, 0))
@@ -72,7 +79,20 @@ class PlanTest(pythontest.TestCase):
         self.assertRaisesGError(ValueError, Tbuf.Error.INVALID, plan.add, "a", 5, 5, 1)
         self.assertRaisesGError(ValueError, Tbuf.Error.INVALID, plan.add_many, [0, 1], [1, 2], [5])
         self.assertRaisesGError(ValueError, Tbuf.Error.INVALID, plan.add_many, *map(np.array, ([0, 1], [1, 2], [5])))
-        self.assertRaises(OverflowError, plan.add, "a", 0, 1, -1)
+        for number in -1, 2**63, 2**64:
+            for numbers in (number, 9, 1, 1), (0, number, 1, 1), (0, 1, number, 1), (0, 1, 1, number), (0, 1, 1, 1, number):
+                error = self.assertRaisesGError(IndexError, Tbuf.Error.RANGE, plan.add, "a", *numbers)
+                self.assertIn('Buffer "a": its', str(error))
+                self.assertIn(str(number), str(error))
+            for column in range(3):
+                columns = [[0, 0], [1, 1], [5, 5]]
+                columns[column][1] = number
+                error = self.assertRaisesGError(IndexError, Tbuf.Error.RANGE, plan.add_many, *columns)
+                self.assertIn('Buffer "1"', str(error))
+            self.assertRaisesGError(IndexError, Tbuf.Error.RANGE, plan.solve, number)
+        # A fraction would be lost, and the buffer too small.
+        self.assertRaises(TypeError, plan.add, "a", 0, 1, 10.5)
+        self.assertRaises(TypeError, plan.add_many, [0], [1], [10.5])
         self.assertRaisesGError(IndexError, Tbuf.Error.RANGE, plan.add_many,
                                 *map(np.array, ([0], [1], [-1])))
         self.assertRaisesGError(IndexError, Tbuf.Error.RANGE, plan.add_many,
