@@ -392,14 +392,6 @@ tbuf_lock_upgrade (TbufLockTable    *self,
       tbuf_guard_leave (self);
       return TRUE;
     }
-  if (hold->count > 1)
-    {
-      g_set_error (error, TBUF_ERROR, TBUF_ERROR_DEADLOCK,
-                   "This object holds %u shared locks, and an upgrade would wait for its own others: it can have one", hold->count);
-      tbuf_guard_leave (self);
-      return FALSE;
-    }
-
   if (hold->is_upgrading)
     {
       g_set_error_literal (error, TBUF_ERROR, TBUF_ERROR_DEADLOCK,

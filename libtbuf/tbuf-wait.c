@@ -200,6 +200,25 @@ go_to_sleep (TbufWait *self,
     self->room = __atomic_fetch_or (&table->words->room, 1, __ATOMIC_SEQ_CST) | 1;
 }
 
+/* Other threads may have released what is to become exclusive, or have got a part
+ * in it: one who was granted the object's range before shares this very record. */
+static gboolean
+can_upgrade (const TbufWait  *self,
+             GError         **error)
+{
+  if (self->hold->record != self->claim.partner)
+    g_set_error_literal (error, TBUF_ERROR, TBUF_ERROR_NOT_HELD,
+                         "The shared lock was released while it waited to become exclusive");
+  else if (self->hold->count > 1)
+    g_set_error (error, TBUF_ERROR, TBUF_ERROR_DEADLOCK,
+                 "This object holds %u shared locks, and an upgrade would wait for its own others: it can have one",
+                 self->hold->count);
+  else
+    return TRUE;
+
+  return FALSE;
+}
+
 /* One look at the table, under the guard: take the range, give up, or be found
  * waiting. Leaves no record behind where it fails. */
 TbufWaitStep
@@ -212,14 +231,11 @@ tbuf_wait_look (TbufWait  *self,
 
   self->obstacle = (TbufObstacle) { 0 };
 
-  /* Another thread may have released what was to be upgraded. */
-  if (self->claim.partner != 0 && self->hold->record != self->claim.partner)
+  if (self->claim.partner != 0 && !can_upgrade (self, error))
     {
       if (self->index != NO_RECORD)
         tbuf_lock_table_release (table, self->index);
       self->index = NO_RECORD;
-      g_set_error_literal (error, TBUF_ERROR, TBUF_ERROR_NOT_HELD,
-                           "The shared lock was released while it waited to become exclusive");
       return TBUF_WAIT_FAILED;
     }
 

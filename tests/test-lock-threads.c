@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <pthread.h>
+#include <signal.h>
 #include <tbuf.h>
+#include <unistd.h>
 
 #include "crash/table.h"
 
@@ -166,6 +169,111 @@ test_closed_handle_still_unlocks (Fixture       *self,
   g_thread_join (waiter);
 }
 
+static int stopped[2], resume[2];
+
+/* A thread that stands still, wherever it was, until it is told to go on. */
+static void
+stand_still (int signal)
+{
+  char byte = 0;
+
+  if (write (stopped[1], &byte, 1) != 1 || read (resume[0], &byte, 1) != 1)
+    _exit (1);
+}
+
+static void
+stop_thread (pthread_t    thread,
+             const Table *table)
+{
+  char byte = 0;
+
+  while (TRUE)
+    {
+      g_assert_cmpint (pthread_kill (thread, SIGUSR1), ==, 0);
+      g_assert_cmpint (read (stopped[0], &byte, 1), ==, 1);
+      if (__atomic_load_n (&table->words->guard, __ATOMIC_ACQUIRE) == 0)
+        return;
+
+      g_assert_cmpint (write (resume[1], &byte, 1), ==, 1);
+    }
+}
+
+static void *
+take_part_late (void *data)
+{
+  return take_part (data);
+}
+
+typedef struct
+{
+  TbufRegion   *region;
+  GCancellable *cancellable;
+} Attempt;
+
+static gpointer
+wait_in_vain (gpointer data)
+{
+  Attempt *attempt = data;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (tbuf_region_lock (attempt->region, TBUF_LOCK_MODE_EXCLUSIVE, -1, attempt->cancellable, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  return NULL;
+}
+
+static gpointer
+fail_to_upgrade (gpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (tbuf_region_upgrade (data, -1, NULL, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_DEADLOCK);
+  return NULL;
+}
+
+/* A thread that was granted a part in the shared lock, but has not seen that yet,
+ * gets it while another one upgrades: then it is not one that can become exclusive. */
+static void
+test_upgrade_passes_over_nobody_with_a_part (Fixture       *self,
+                                             gconstpointer  data)
+{
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  Attempt attempt = { self->other, cancellable };
+  struct sigaction action = { .sa_handler = stand_still };
+  GThread *writer, *upgrader;
+  pthread_t late;
+  char byte = 0;
+
+  g_assert_cmpint (pipe (stopped), ==, 0);
+  g_assert_cmpint (pipe (resume), ==, 0);
+  g_assert_cmpint (sigaction (SIGUSR1, &action, NULL), ==, 0);
+
+  assert_locks (self->shared, TBUF_LOCK_MODE_SHARED);
+  writer = g_thread_new ("writer", wait_in_vain, &attempt);
+  table_await_entitled (&self->table, 1);
+  g_assert_cmpint (pthread_create (&late, NULL, take_part_late, self->shared), ==, 0);
+  table_await_entitled (&self->table, 2);
+
+  /* When the writer gives up, the reader behind it is granted the range. */
+  stop_thread (late, &self->table);
+  g_cancellable_cancel (cancellable);
+  g_thread_join (writer);
+  upgrader = g_thread_new ("upgrader", fail_to_upgrade, self->shared);
+  table_await_entitled (&self->table, 1);
+  g_assert_cmpint (write (resume[1], &byte, 1), ==, 1);
+  g_thread_join (upgrader);
+  g_assert_cmpint (pthread_join (late, NULL), ==, 0);
+
+  g_assert_cmpint (tbuf_region_get_held_mode (self->shared), ==, TBUF_LOCK_MODE_SHARED);
+  assert_unlocks (self->shared);
+  assert_unlocks (self->shared);
+  for (guint i = 0; i < 2; i++)
+    {
+      close (stopped[i]);
+      close (resume[i]);
+    }
+}
+
 #define ADD(name, func) g_test_add ("/tbuf/lock/" name, Fixture, NULL, set_up, func, tear_down)
 
 int
@@ -178,6 +286,7 @@ main (int    argc,
   ADD ("outlives-its-thread", test_outlives_its_thread);
   ADD ("closed-handle-still-unlocks", test_closed_handle_still_unlocks);
   ADD ("the-last-thread-that-shares-is-known", test_the_last_thread_that_shares_is_known);
+  ADD ("upgrade-passes-over-nobody-with-a-part", test_upgrade_passes_over_nobody_with_a_part);
 
   return g_test_run ();
 }
