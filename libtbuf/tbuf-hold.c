@@ -90,6 +90,18 @@ tbuf_hold_count (TbufHold      *self,
   __atomic_fetch_add (&self->count, 1, __ATOMIC_RELAXED);
 }
 
+/* Who is left alone is the owner. */
+static void
+end_sharing (TbufHold      *self,
+             TbufLockTable *table)
+{
+  if (self->sharers->len != 1)
+    return;
+
+  set_owner (self, table, g_array_index (self->sharers, TbufSharer, 0).owner);
+  g_array_set_size (self->sharers, 0);
+}
+
 /* One shared lock less: the calling thread's, if it has one, or else anybody's.
  * Returns FALSE if there is no other, and the record is to be released. */
 gboolean
@@ -109,13 +121,44 @@ tbuf_hold_uncount (TbufHold      *self,
   sharer = &g_array_index (self->sharers, TbufSharer, index);
   if (--sharer->count == 0)
     g_array_remove_index_fast (self->sharers, (guint) index);
-  if (self->sharers->len == 1)
+  end_sharing (self, table);
+  return TRUE;
+}
+
+/* A lock that was asked for without a thread is that of the one who gets the result:
+ * it is this thread that will release it, or wait for it in vain. */
+void
+tbuf_hold_adopt (TbufHold      *self,
+                 TbufLockTable *table,
+                 guint64        owner)
+{
+  TbufSharer *sharer;
+  gint index;
+
+  if (!is_shared_by_several (self))
     {
-      set_owner (self, table, g_array_index (self->sharers, TbufSharer, 0).owner);
-      g_array_set_size (self->sharers, 0);
+      if (self->owner != 0)
+        return;
+      if (self->count == 1)
+        {
+          set_owner (self, table, owner);
+          return;
+        }
+
+      if (self->sharers == NULL)
+        self->sharers = g_array_new (FALSE, FALSE, sizeof (TbufSharer));
+      count_sharer (self, 0, self->count);
     }
 
-  return TRUE;
+  index = find_sharer (self, 0);
+  if (index < 0)
+    return;
+
+  sharer = &g_array_index (self->sharers, TbufSharer, index);
+  if (--sharer->count == 0)
+    g_array_remove_index_fast (self->sharers, (guint) index);
+  count_sharer (self, owner, 1);
+  end_sharing (self, table);
 }
 
 /* The record holds the claim from now on. */

@@ -200,6 +200,9 @@ void             tbuf_hold_set                  (TbufHold         *self,
 void             tbuf_hold_count                (TbufHold         *self,
                                                  TbufLockTable    *table,
                                                  guint64           owner);
+void             tbuf_hold_adopt                (TbufHold         *self,
+                                                 TbufLockTable    *table,
+                                                 guint64           owner);
 gboolean         tbuf_hold_uncount              (TbufHold         *self,
                                                  TbufLockTable    *table,
                                                  guint64           owner);
@@ -219,7 +222,10 @@ gboolean         tbuf_lock_release              (TbufLockTable    *self,
                                                  GError          **error);
 void             tbuf_lock_give_back            (TbufLockTable    *self,
                                                  TbufHold         *hold,
-                                                 const TbufClaim  *claim);
+                                                 const TbufClaim  *claim,
+                                                 guint64           owner);
+void             tbuf_lock_adopt                (TbufLockTable    *self,
+                                                 TbufHold         *hold);
 gboolean         tbuf_lock_upgrade              (TbufLockTable    *self,
                                                  TbufHold         *hold,
                                                  const TbufClaim  *claim,

@@ -275,11 +275,13 @@ check_held (TbufLockTable  *self,
   return set_detached_error (error);
 }
 
-gboolean
-tbuf_lock_release (TbufLockTable   *self,
-                   TbufHold        *hold,
-                   const TbufClaim *claim,
-                   GError         **error)
+/* owner: the thread whose lock it is; NULL: the calling one. */
+static inline __attribute__ ((always_inline)) gboolean
+release (TbufLockTable   *self,
+         TbufHold        *hold,
+         const TbufClaim *claim,
+         const guint64   *owner,
+         GError         **error)
 {
   TbufGuardResult result;
   gboolean recovers;
@@ -324,7 +326,7 @@ tbuf_lock_release (TbufLockTable   *self,
       tbuf_guard_leave (self);
       return FALSE;
     }
-  if (G_UNLIKELY (hold->count > 1) && tbuf_hold_uncount (hold, self, tbuf_thread_get_token ()))
+  if (G_UNLIKELY (hold->count > 1) && tbuf_hold_uncount (hold, self, owner != NULL ? *owner : tbuf_thread_get_token ()))
     {
       tbuf_guard_leave (self);
       return TRUE;
@@ -346,12 +348,22 @@ tbuf_lock_release (TbufLockTable   *self,
   return TRUE;
 }
 
+gboolean
+tbuf_lock_release (TbufLockTable   *self,
+                   TbufHold        *hold,
+                   const TbufClaim *claim,
+                   GError         **error)
+{
+  return release (self, hold, claim, NULL, error);
+}
+
 /* A lock that its owner never got to see. What was to be recovered stays abandoned:
  * nobody has repaired it. */
 void
 tbuf_lock_give_back (TbufLockTable   *self,
                      TbufHold        *hold,
-                     const TbufClaim *claim)
+                     const TbufClaim *claim,
+                     guint64          owner)
 {
   guint32 number = __atomic_load_n (&hold->record, __ATOMIC_ACQUIRE);
 
@@ -359,7 +371,21 @@ tbuf_lock_give_back (TbufLockTable   *self,
   if (number != 0 && !hold_is_stale (self, hold) && record_is_ours (self, number - 1))
     __atomic_fetch_and (&self->records[number - 1].flags, ~(guint32) TBUF_RECORD_RECOVERS, __ATOMIC_RELAXED);
 
-  tbuf_lock_release (self, hold, claim, NULL);
+  release (self, hold, claim, &owner, NULL);
+}
+
+/* The calling thread gets a lock that was asked for without one. If the guard can't
+ * be had in time, it stays nobody's: that is true as well, and says less. */
+void
+tbuf_lock_adopt (TbufLockTable *self,
+                 TbufHold      *hold)
+{
+  if (self->participant.id == 0 || tbuf_guard_enter (self, UNLOCK_GUARD_US) != TBUF_GUARD_ENTERED)
+    return;
+
+  if (hold->record != 0 && !hold_is_stale (self, hold))
+    tbuf_hold_adopt (hold, self, tbuf_thread_get_token ());
+  tbuf_guard_leave (self);
 }
 
 /* A shared lock becomes exclusive, without a moment in which it is neither. */
@@ -422,7 +448,7 @@ tbuf_lock_downgrade (TbufLockTable    *self,
   gboolean held;
 
   if (self->participant.id == 0)
-    return tbuf_lock_release (self, hold, claim, error);
+    return release (self, hold, claim, NULL, error);
   if (!tbuf_lock_enter_table (self, error))
     return FALSE;
 

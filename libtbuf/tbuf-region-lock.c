@@ -4,6 +4,7 @@
 #include "tbuf-region-private.h"
 
 #include "tbuf-error.h"
+#include "tbuf-process-private.h"
 
 /* The locks of a region; how they work is in tbuf-lock-table.c. */
 
@@ -54,7 +55,7 @@ acquire (TbufRegion       *self,
   if (G_LIKELY (tbuf_region_check_live (self, error)))
     return TRUE;
 
-  tbuf_lock_give_back (table, &self->hold, claim);
+  tbuf_lock_give_back (table, &self->hold, claim, tbuf_thread_get_token ());
   return FALSE;
 }
 
@@ -118,7 +119,7 @@ check_granted (TbufRequest  *request,
   if (tbuf_region_check_live (self, error))
     return TRUE;
 
-  tbuf_lock_give_back (request->wait.table, &self->hold, &request->wait.claim);
+  tbuf_lock_give_back (request->wait.table, &self->hold, &request->wait.claim, 0);
   return FALSE;
 }
 
@@ -138,7 +139,8 @@ check_granted (TbufRequest  *request,
  * [method@Tbuf.Region.lock_finish]; if nobody does, the lock is released again.
  *
  * No thread waits, so that there is no deadlock to be told of: two requests of
- * one thread queue like those of two threads. Requests that are waiting at a fork
+ * one thread queue like those of two threads. The lock is that of the thread which
+ * asks for the result. Requests that are waiting at a fork
  * stay with the parent process.
  *
  * Since: 1.0

@@ -36,7 +36,7 @@ grant_free (gpointer data)
     {
       TbufClaim claim = tbuf_region_get_claim (self->region, TBUF_LOCK_MODE_NONE, 0);
 
-      tbuf_lock_give_back (&self->region->mapping->table, &self->region->hold, &claim);
+      tbuf_lock_give_back (&self->region->mapping->table, &self->region->hold, &claim, 0);
       g_object_unref (self->region);
     }
   g_free (self);
@@ -235,6 +235,8 @@ tbuf_request_finish (GTask   *task,
   if (grant == NULL)
     return FALSE;
 
+  if (grant->region != NULL)
+    tbuf_lock_adopt (&grant->region->mapping->table, &grant->region->hold);
   g_clear_object (&grant->region);
   grant_free (grant);
   return TRUE;

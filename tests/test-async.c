@@ -255,6 +255,57 @@ test_waits_for_other_process (Fixture       *self,
   assert_recovered (self->first, FALSE);
 }
 
+/* Whose part in a shared lock ends with which call: the thread's own stays. */
+static void
+test_grant_is_that_of_the_thread (Fixture       *self,
+                                  gconstpointer  data)
+{
+  GAsyncResult *first = NULL, *second = NULL;
+  Table table = table_map (tbuf_arena_get_fd (self->arena));
+
+  assert_locks (self->first, TBUF_LOCK_MODE_SHARED);
+  for (guint i = 0; i < 2; i++)
+    {
+      tbuf_region_lock_async (self->first, TBUF_LOCK_MODE_SHARED, -1, NULL, keep_result, &first);
+      if (i == 0)
+        {
+          assert_granted (self->first, &first);
+          assert_unlocks (self->first);
+        }
+      else
+        g_object_unref (wait_for_result (&first));
+    }
+
+  /* Who waits is in the way of everyone but of a thread that has a lock. */
+  tbuf_region_lock_async (self->second, TBUF_LOCK_MODE_EXCLUSIVE, -1, NULL, keep_result, &second);
+  table_await_entitled (&table, 1);
+  g_assert_true (tbuf_region_lock (self->first, TBUF_LOCK_MODE_SHARED, 0, NULL, NULL));
+  assert_unlocks (self->first);
+  assert_unlocks (self->first);
+  assert_granted (self->second, &second);
+  assert_lock_fails (self->first, TBUF_LOCK_MODE_SHARED, -1, TBUF_ERROR_DEADLOCK);
+  assert_unlocks (self->second);
+  table_unmap (&table);
+}
+
+static void
+test_grants_of_several_requests (Fixture       *self,
+                                 gconstpointer  data)
+{
+  GAsyncResult *first = NULL, *second = NULL, *third = NULL;
+
+  tbuf_region_lock_async (self->first, TBUF_LOCK_MODE_SHARED, -1, NULL, keep_result, &first);
+  tbuf_region_lock_async (self->first, TBUF_LOCK_MODE_SHARED, -1, NULL, keep_result, &second);
+  tbuf_region_lock_async (self->first, TBUF_LOCK_MODE_SHARED, -1, NULL, keep_result, &third);
+  assert_granted (self->first, &first);
+  assert_granted (self->first, &second);
+  assert_granted (self->first, &third);
+  assert_lock_fails (self->second, TBUF_LOCK_MODE_EXCLUSIVE, -1, TBUF_ERROR_DEADLOCK);
+  for (guint i = 0; i < 3; i++)
+    assert_unlocks (self->first);
+  assert_unlock_fails (self->first, TBUF_ERROR_NOT_HELD);
+}
+
 static void
 assert_stays_abandoned (TbufRegion *region)
 {
@@ -385,6 +436,8 @@ main (int    argc,
   ADD ("cancel-after-grant-keeps-lock", test_cancel_after_grant_keeps_lock);
   ADD ("unclaimed-grant-is-released", test_unclaimed_grant_is_released);
   ADD ("unclaimed-recovery-repairs-nothing", test_unclaimed_recovery_repairs_nothing);
+  ADD ("grant-is-that-of-the-thread", test_grant_is_that_of_the_thread);
+  ADD ("grants-of-several-requests", test_grants_of_several_requests);
   ADD ("without-main-loop", test_without_main_loop);
   ADD ("waits-for-other-process", test_waits_for_other_process);
   ADD ("crowd-leaves-places-to-others", test_crowd_leaves_places_to_others);
