@@ -284,11 +284,12 @@ check_phase (TbufArena   *self,
  * Enters a phase, for all processes.
  *
  * The whole arena is locked exclusively for that moment, so that the call waits
- * for every lock of anyone. From then on, arrays that are not live in the new
- * phase refuse locks, items and buffers with `NOT_LIVE`. What of them was
- * handed out before, such as a pointer or an array of numpy, stays plain memory,
- * under which other arrays lie now: whoever uses such a thing holds a lock on
- * its view meanwhile.
+ * for every lock of anyone; only that which the calling thread itself has on the
+ * whole arena, exclusively and through @self, is not waited for. From then on,
+ * arrays that are not live in the new phase refuse locks, items and buffers with
+ * `NOT_LIVE`. What of them was handed out before, such as a pointer or an array of
+ * numpy, stays plain memory, under which other arrays lie now: whoever uses such a
+ * thing holds a lock on its view meanwhile.
  *
  * The contents of an array that becomes live are unspecified. Phases can be
  * entered in any order, and the current one again. If an owner of locked bytes

@@ -4,6 +4,7 @@
 #include "tbuf-phase-private.h"
 
 #include "tbuf-layout-private.h"
+#include "tbuf-process-private.h"
 #include "tbuf-request-private.h"
 
 /* Entering a phase
@@ -50,28 +51,34 @@ get_claim (TbufMapping *mapping)
   };
 }
 
-/* With everything locked. */
-static gboolean
-change_phase (TbufMapping  *mapping,
-              guint         phase,
-              GError      **error)
+/* With everything locked, and under the guard. */
+static void
+change_phase (TbufMapping *mapping,
+              guint        phase)
 {
-  TbufLockTable *table = &mapping->table;
-  guint before;
-
-  if (!tbuf_lock_enter_table (table, error))
-    return FALSE;
+  guint before = tbuf_mapping_get_phase (mapping);
 
   /* Dying between the two leaves too much poison, and never too little. */
-  before = tbuf_mapping_get_phase (mapping);
   tbuf_mapping_set_phase (mapping, phase);
   drop_poison (mapping, before, phase);
-  tbuf_lock_table_announce (table, 0, G_MAXUINT64);
-  tbuf_guard_leave (table);
+  tbuf_lock_table_announce (&mapping->table, 0, G_MAXUINT64);
+}
+
+static gboolean
+enter_and_change_phase (TbufMapping  *mapping,
+                        guint         phase,
+                        GError      **error)
+{
+  if (!tbuf_lock_enter_table (&mapping->table, error))
+    return FALSE;
+
+  change_phase (mapping, phase);
+  tbuf_guard_leave (&mapping->table);
   return TRUE;
 }
 
-/* hold is the arena object's own: if it holds everything already, that will do. */
+/* hold is the arena object's own: if the calling thread has locked everything with
+ * it already, that will do. */
 gboolean
 tbuf_phase_enter (TbufMapping   *mapping,
                   TbufHold      *hold,
@@ -86,12 +93,25 @@ tbuf_phase_enter (TbufMapping   *mapping,
   gboolean changed;
 
   if (tbuf_lock_get_held_mode (table, hold) == TBUF_LOCK_MODE_EXCLUSIVE)
-    return change_phase (mapping, phase, error);
+    {
+      gboolean is_locked;
+
+      if (!tbuf_lock_enter_table (table, error))
+        return FALSE;
+
+      is_locked = tbuf_lock_get_held_mode (table, hold) == TBUF_LOCK_MODE_EXCLUSIVE &&
+                  tbuf_hold_is_thread_s (hold, tbuf_thread_get_token ());
+      if (is_locked)
+        change_phase (mapping, phase);
+      tbuf_guard_leave (table);
+      if (is_locked)
+        return TRUE;
+    }
 
   if (!tbuf_lock_acquire (table, &own, &claim, timeout_us, cancellable, error))
     return FALSE;
 
-  changed = change_phase (mapping, phase, error);
+  changed = enter_and_change_phase (mapping, phase, error);
   tbuf_lock_release (table, &own, &claim, NULL);
   return changed;
 }
@@ -100,7 +120,7 @@ static gboolean
 on_granted (TbufRequest  *request,
             GError      **error)
 {
-  gboolean changed = change_phase (request->mapping, request->phase, error);
+  gboolean changed = enter_and_change_phase (request->mapping, request->phase, error);
 
   tbuf_lock_release (request->wait.table, &request->own_hold, &request->wait.claim, NULL);
   return changed;

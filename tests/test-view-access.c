@@ -51,6 +51,31 @@ enter (TbufArena  *arena,
   g_assert_no_error (error);
 }
 
+static gpointer
+fail_to_enter (gpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (tbuf_arena_set_phase (data, "ints", 0, NULL, &error));
+  g_assert_error (error, TBUF_ERROR, TBUF_ERROR_BUSY);
+  return NULL;
+}
+
+/* Who has locked the whole arena enters; another thread does not, by the same object. */
+static void
+test_phase_is_entered_under_own_lock (void)
+{
+  g_autoptr (TbufArena) arena = new_arena ();
+
+  enter (arena, "floats");
+  g_assert_true (tbuf_region_lock (TBUF_REGION (arena), TBUF_LOCK_MODE_EXCLUSIVE, -1, NULL, NULL));
+  g_thread_join (g_thread_new ("other", fail_to_enter, arena));
+  g_assert_cmpstr (tbuf_arena_get_phase (arena), ==, "floats");
+  enter (arena, "ints");
+  g_assert_cmpstr (tbuf_arena_get_phase (arena), ==, "ints");
+  g_assert_true (tbuf_region_unlock (TBUF_REGION (arena), NULL));
+}
+
 static void
 test_finds_arrays_by_name (void)
 {
@@ -263,6 +288,7 @@ main (int   argc,
 {
   g_test_init (&argc, &argv, NULL);
 
+  g_test_add_func ("/tbuf/arena/phase-is-entered-under-own-lock", test_phase_is_entered_under_own_lock);
   g_test_add_func ("/tbuf/view-access/finds-arrays-by-name", test_finds_arrays_by_name);
   g_test_add_func ("/tbuf/view-access/rejects-another-dtype", test_rejects_another_dtype);
   g_test_add_func ("/tbuf/view-access/refuses-what-is-not-live", test_refuses_what_is_not_live);
