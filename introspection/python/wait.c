@@ -9,12 +9,17 @@
  * thread and only while it runs Python, so that thread waits in slices, and
  * Ctrl-C interrupts a wait as it does with threading.Lock.
  *
+ * The end of a slice costs the waiter its place among those who wait for a lock.
+ * Where they are many, a turn comes only to a slice that is long enough, so slices
+ * grow with the time that was waited.
+ *
  * This cannot be done in Python: PyGObject runs Python code to make an
  * exception of the GError that ends a slice, so the handler would run there,
  * and its KeyboardInterrupt be lost to a RuntimeError.
  */
 
-#define SLICE_US (100 * G_TIME_SPAN_MILLISECOND)
+#define FIRST_SLICE_US   (100 * G_TIME_SPAN_MILLISECOND)
+#define LONGEST_SLICE_US G_TIME_SPAN_SECOND
 
 gboolean
 tbuf_python_wait (gint64          timeout_us,
@@ -27,16 +32,18 @@ tbuf_python_wait (gint64          timeout_us,
   for (;;)
     {
       g_autoptr (GError) error = NULL;
+      gint64 waited = g_get_monotonic_time () - start;
+      gint64 slice = CLAMP (waited, FIRST_SLICE_US, LONGEST_SLICE_US);
       gint64 left = timeout_us;
       gboolean is_slice, done;
 
       /* After the first slice never 0, which would be a try. */
       if (timeout_us > 0)
-        left = MAX (timeout_us - (g_get_monotonic_time () - start), 1);
-      is_slice = in_main_thread && (left < 0 || left > SLICE_US);
+        left = MAX (timeout_us - waited, 1);
+      is_slice = in_main_thread && (left < 0 || left > slice);
 
       Py_BEGIN_ALLOW_THREADS
-      done = call (data, is_slice ? SLICE_US : left, &error);
+      done = call (data, is_slice ? slice : left, &error);
       Py_END_ALLOW_THREADS
 
       if (done)

@@ -197,6 +197,26 @@ class LockTest(pythontest.TestCase):
             self.assertRaises(BlockingIOError, self.view.lock, timeout=0)
         self.view.lock(timeout=0).unlock()
 
+    def test_main_thread_gets_its_turn_in_a_crowd(self):
+        """In which a turn comes round more rarely than the main thread looks for signals."""
+        n_threads, hold = 8, 0.02
+        over = threading.Event()
+
+        def lock_on_and_on(view):
+            while not over.is_set():
+                with view.lock():
+                    over.wait(hold)
+
+        threads = [threading.Thread(target=lock_on_and_on, args=(self.arena.create_view("i4"),)) for _ in range(n_threads)]
+        for thread in threads:
+            thread.start()
+        try:
+            self.view.lock(timeout=20).unlock()
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join()
+
     def test_waiting_for_oneself_is_an_error(self):
         with self.view.lock():
             error = self.assertRaisesGError(OSError, Tbuf.Error.DEADLOCK, self.same.lock)
