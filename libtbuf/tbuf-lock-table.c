@@ -112,6 +112,15 @@ tbuf_lock_table_is_free (TbufLockTable   *self,
   return tbuf_lock_table_examine (self, claim, TBUF_N_RECORDS, &obstacle) == TBUF_VERDICT_FREE;
 }
 
+/* An abandoned range is nobody's, although it keeps the id of who had it. */
+static gboolean
+is_own (TbufLockTable *self,
+        guint32        index)
+{
+  return has_bit (self->words->used, index) && LOAD (self->records[index].id) == self->participant.id &&
+         LOAD (self->records[index].state) != TBUF_RECORD_POISON;
+}
+
 /* Counting is exact only here: others free records of this participant, too, when
  * they put right what it changed without the guard. */
 static void
@@ -120,7 +129,7 @@ count_own (TbufLockTable *self)
   guint32 n_own = 0, n_waiting = 0;
 
   for (guint32 i = 0; i < get_high (self); i++)
-    if (has_bit (self->words->used, i) && LOAD (self->records[i].id) == self->participant.id)
+    if (is_own (self, i))
       {
         n_own++;
         n_waiting += has_bit (self->words->waiting, i);
@@ -148,8 +157,7 @@ tbuf_lock_table_is_all_own (TbufLockTable *self,
                             guint64        owner)
 {
   for (guint32 i = 0; i < get_high (self); i++)
-    if (has_bit (self->words->used, i) && LOAD (self->records[i].id) == self->participant.id &&
-        LOAD (self->records[i].owner) != owner)
+    if (is_own (self, i) && LOAD (self->records[i].owner) != owner)
       return FALSE;
 
   return TRUE;

@@ -150,6 +150,9 @@ tbuf_lock_table_clear_poison (TbufLockTable *self,
         {
           /* Nobody waits for poison, only for the one who holds the range meanwhile. */
           STORE (self->words->n_poison, LOAD (self->words->n_poison) - 1);
+
+          /* It may have been counted as one's own no longer, and remove() takes one off. */
+          self->n_own++;
           tbuf_lock_table_remove (self, i);
           tbuf_lock_table_announce (self, record.start, record.end);
         }

@@ -325,7 +325,13 @@ test_one_participant_has_a_quota (void)
   g_autoptr (GPtrArray) held = g_ptr_array_new_with_free_func (g_object_unref);
   g_autoptr (TbufRegion) last = new_range (arena, ARENA_SIZE - 1, 1);
   g_autoptr (TbufRegion) others = new_range (other, ARENA_SIZE - 8, 8);
-  g_autoptr (GError) error = lock_all_one_can (arena, held);
+  TbufRegion *abandoned = new_range (arena, ARENA_SIZE - 9, 1);
+  g_autoptr (GError) error = NULL;
+
+  /* What it abandoned is nobody's. */
+  assert_locks (abandoned, TBUF_LOCK_MODE_EXCLUSIVE);
+  g_object_unref (abandoned);
+  error = lock_all_one_can (arena, held);
 
   g_assert_nonnull (strstr (error->message, "this process has 1024 locks"));
   g_assert_cmpuint (held->len, ==, 1024);
