@@ -180,9 +180,8 @@ read_line (Reader  *self,
             }
           else
             {
-              const char *found = memchr (field, ',', (gsize) (line_end - field));
-
-              comma = found != NULL ? found : line_end;
+              for (comma = field; comma < line_end && *comma != ','; comma++)
+                ;
               add_field (self, field, trim_end (field, comma));
             }
 
