@@ -45,3 +45,6 @@ $stdin.each_line do |line|
   _, me, n, previous, n_rounds = line.split
   puts relay(me.to_i, n.to_i, previous, n_rounds.to_i)
 end
+
+# While Debian 13's Ruby 3.3 takes its objects down one by one, it now and then frees one twice.
+exit!(true)
