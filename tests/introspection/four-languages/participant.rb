@@ -46,5 +46,5 @@ $stdin.each_line do |line|
   puts relay(me.to_i, n.to_i, previous, n_rounds.to_i)
 end
 
-# While Debian 13's Ruby 3.3 takes its objects down one by one, it now and then frees one twice.
+# Debian 13's Ruby now and then frees an object of the gem twice while it ends: docs/other-languages.md.
 exit!(true)
